@@ -1,0 +1,86 @@
+"""shortlist: deep two-tower retrieval, from tables of events to a served shortlist.
+
+Names load on first use: nothing heavy is imported before it is needed, and torch not before something trains.
+"""
+
+import importlib
+from typing import TYPE_CHECKING, Any
+
+from shortlist.errors import require_extra
+
+if TYPE_CHECKING:
+    from shortlist import errors
+    from shortlist.bundle import load_bundle
+    from shortlist.comparison import compare
+    from shortlist.data import Dataset, Split, datasets, split_by_time, split_leave_last_out, split_random, synthetic
+    from shortlist.experiment import Run, run_experiment, train
+    from shortlist.features import Bucketize, Categories, Features, Hash, Lookup, Normalize, Text, fit_features
+    from shortlist.models import TwoTower
+    from shortlist.recommender import Recommender, evaluate_bundle
+    from shortlist.settings import Adagrad, AdamW, Experiment, InBatchSoftmax, Protocol, Training, load_preset
+
+__all__ = [
+    "Adagrad",
+    "AdamW",
+    "Bucketize",
+    "Categories",
+    "Dataset",
+    "Experiment",
+    "Features",
+    "Hash",
+    "InBatchSoftmax",
+    "Lookup",
+    "Normalize",
+    "Protocol",
+    "Recommender",
+    "Run",
+    "Split",
+    "Text",
+    "Training",
+    "TwoTower",
+    "compare",
+    "datasets",
+    "errors",
+    "evaluate_bundle",
+    "fit_features",
+    "load_bundle",
+    "load_preset",
+    "run_experiment",
+    "split_by_time",
+    "split_leave_last_out",
+    "split_random",
+    "synthetic",
+    "train",
+]
+
+_HOMES = {
+    "bundle": ["load_bundle"],
+    "comparison": ["compare"],
+    "data": ["Dataset", "Split", "datasets", "split_by_time", "split_leave_last_out", "split_random", "synthetic"],
+    "experiment": ["Run", "run_experiment", "train"],
+    "features": ["Bucketize", "Categories", "Features", "Hash", "Lookup", "Normalize", "Text", "fit_features"],
+    "models": ["TwoTower"],
+    "recommender": ["Recommender", "evaluate_bundle"],
+    "settings": ["Adagrad", "AdamW", "Experiment", "InBatchSoftmax", "Protocol", "Training", "load_preset"],
+}
+_HOME_OF = {name: f"shortlist.{room}" for room, names in _HOMES.items() for name in names}
+# Rooms that need more than the core install, and the extra that brings it.
+_EXTRAS = {
+    f"shortlist.{room}": ("train", ["torch", "onnx", "onnxscript", "scipy"])
+    for room in ("models", "experiment", "comparison")
+}
+
+
+def __getattr__(name: str) -> Any:
+    home = _HOME_OF.get(name)
+    if home is None:
+        raise AttributeError(f"module 'shortlist' has no attribute {name!r}")
+    if home in _EXTRAS:
+        require_extra(*_EXTRAS[home])
+    value = getattr(importlib.import_module(home), name)
+    globals()[name] = value
+    return value
+
+
+def __dir__() -> list[str]:
+    return __all__

@@ -1,0 +1,41 @@
+"""What a bundle holds."""
+
+import dataclasses
+from typing import Any
+
+import numpy as np
+import numpy.typing as npt
+import polars as pl
+
+from shortlist.data.seen import Seen
+from shortlist.features import Features
+
+__all__ = ["FORMAT", "Bundle"]
+
+# Raised by one whenever an older reader could misunderstand a newer folder.
+FORMAT = 1
+
+
+@dataclasses.dataclass(frozen=True)
+class Bundle:
+    """A trained model as it is saved and served.
+
+    `experiment` are the settings as tables, with `data.source` None where the data came from Python. `data`
+    describes the data: its fingerprint, its roles, its numbers of events, users and items. `items` has one row
+    a catalogue item with columns id, label and popularity (training events); `users` has the id and the query
+    features' columns of every user. `item_vectors` [N, D] belong to the rows of `items`. `seen` holds what
+    users touched before the test events, None where it was left out. `history` is the training's epochs,
+    `evaluation` what the model scored (None: not evaluated).
+    """
+
+    experiment: dict[str, Any]
+    data: dict[str, Any]
+    features: Features
+    query_tower: bytes
+    item_tower: bytes
+    items: pl.DataFrame
+    users: pl.DataFrame
+    item_vectors: npt.NDArray[np.float32]
+    seen: Seen | None
+    history: list[dict[str, Any]]
+    evaluation: dict[str, Any] | None

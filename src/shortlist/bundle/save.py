@@ -1,0 +1,74 @@
+"""Writing a bundle: into a folder beside the target, flushed to disk, then renamed."""
+
+import hashlib
+import importlib.metadata
+import json
+import os
+import shutil
+import tempfile
+from pathlib import Path
+
+from shortlist.bundle.contents import FORMAT, Bundle
+from shortlist.bundle.files import MANIFEST, MANIFEST_HASH, files_of_bundle
+from shortlist.errors import BundleError
+
+__all__ = ["refuse_existing", "save_bundle"]
+
+
+def save_bundle(bundle: Bundle, path: Path) -> Path:
+    """Write the bundle as a new folder at `path`; whole, or not at all. The path comes back.
+
+    Raises `BundleError` where something stands there already or the folder cannot be written.
+    """
+    refuse_existing(path)
+    files = files_of_bundle(bundle)
+    manifest = {
+        "format": FORMAT,
+        "versions": {
+            name: importlib.metadata.version(name) for name in ("shortlist", "numpy", "polars", "onnxruntime")
+        },
+        "experiment": bundle.experiment,
+        "data": bundle.data,
+        "files": {name: hashlib.sha256(content).hexdigest() for name, content in sorted(files.items())},
+    }
+    text = json.dumps(manifest, indent=1, ensure_ascii=False, allow_nan=False).encode()
+    files |= {MANIFEST: text, MANIFEST_HASH: hashlib.sha256(text).hexdigest().encode() + b"\n"}
+    try:
+        path.parent.mkdir(parents=True, exist_ok=True)
+        unfinished = Path(tempfile.mkdtemp(prefix=f".{path.name}-", dir=path.parent))
+        try:
+            for name, content in files.items():
+                _write(unfinished / name, content)
+            unfinished.chmod(0o755)  # a temporary folder is for its owner alone; a bundle is for who may read
+            _flush_folder(unfinished)
+            refuse_existing(path)
+            unfinished.rename(path)
+            _flush_folder(path.parent)
+        finally:
+            shutil.rmtree(unfinished, ignore_errors=True)
+    except OSError as error:
+        raise BundleError(f"The bundle could not be written to {path}: {error}. Nothing was left there.") from error
+    return path
+
+
+def refuse_existing(path: Path) -> None:
+    """Raise `BundleError` where something stands at the path: a bundle is never changed or written over."""
+    if path.exists():
+        raise BundleError(f"{path} is there already, and a bundle is never written over. Name a new folder.")
+
+
+def _write(path: Path, content: bytes) -> None:
+    with path.open("wb") as file:
+        file.write(content)
+        file.flush()
+        os.fsync(file.fileno())
+
+
+def _flush_folder(path: Path) -> None:
+    if os.name == "nt":
+        return  # Windows flushes a folder's entries by itself and opens no folder
+    handle = os.open(path, os.O_RDONLY)
+    try:
+        os.fsync(handle)
+    finally:
+        os.close(handle)

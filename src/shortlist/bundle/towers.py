@@ -1,0 +1,47 @@
+"""Running a saved tower without torch."""
+
+from collections.abc import Mapping
+from typing import Any
+
+import numpy as np
+import numpy.typing as npt
+import onnxruntime
+
+from shortlist.features import Encoded, Numbers, RowLists, Rows
+
+__all__ = ["OnnxTower"]
+
+# Rows that go through a tower at once.
+BLOCK_ROWS = 4_096
+
+
+class OnnxTower:
+    """A tower as ONNX, run by ONNX Runtime on `threads` threads (0: one a core)."""
+
+    def __init__(self, model: bytes, *, threads: int = 1) -> None:
+        options = onnxruntime.SessionOptions()
+        options.intra_op_num_threads = threads
+        self._session = onnxruntime.InferenceSession(model, options, providers=["CPUExecutionProvider"])
+
+    def __call__(self, encoded: Mapping[str, Encoded]) -> npt.NDArray[np.float32]:
+        """The vectors [N, D] of the encoded rows."""
+        num_rows = len(next(iter(encoded.values())))
+        blocks = [
+            self._session.run(None, {name: _input(column, start) for name, column in encoded.items()})[0]
+            for start in range(0, num_rows, BLOCK_ROWS)
+        ]
+        vectors: npt.NDArray[np.float32] = np.concatenate(blocks)
+        return vectors
+
+
+def _input(column: Encoded, start: int) -> npt.NDArray[Any]:
+    """A block of an encoded column in the exact form and type that the graph takes."""
+    stop = min(start + BLOCK_ROWS, len(column))
+    match column:
+        case Rows(rows):
+            return rows[start:stop].astype(np.int64)
+        case Numbers(values):
+            return values[start:stop]
+        case RowLists(offsets, rows):
+            cut = offsets[start : stop + 1]
+            return RowLists(cut - cut[0], rows[cut[0] : cut[-1]]).padded()

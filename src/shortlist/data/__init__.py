@@ -1,0 +1,27 @@
+"""Tables and what their columns mean: the Dataset, where data comes from, and how it is split."""
+
+from shortlist.data import datasets, synthetic
+from shortlist.data.dataset import Dataset, Roles
+from shortlist.data.splits import (
+    LeaveLastOut,
+    RandomSplit,
+    Split,
+    TimeSplit,
+    split_by_time,
+    split_leave_last_out,
+    split_random,
+)
+
+__all__ = [
+    "Dataset",
+    "LeaveLastOut",
+    "RandomSplit",
+    "Roles",
+    "Split",
+    "TimeSplit",
+    "datasets",
+    "split_by_time",
+    "split_leave_last_out",
+    "split_random",
+    "synthetic",
+]

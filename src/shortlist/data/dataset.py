@@ -1,0 +1,222 @@
+"""The Dataset: a table of events, a catalogue of items, perhaps a table of users, and what the columns mean."""
+
+import copy
+import dataclasses
+import hashlib
+from typing import Any, Literal, Self
+
+import numpy as np
+import numpy.typing as npt
+import polars as pl
+
+from shortlist.data.tables import (
+    check_columns,
+    clean_ids,
+    clean_weights,
+    epoch_seconds,
+    rows_of_ids,
+    to_frame,
+)
+from shortlist.errors import DataError, SettingsError, shorten
+
+__all__ = ["Dataset", "Roles"]
+
+
+@dataclasses.dataclass(frozen=True, kw_only=True)
+class Roles:
+    """Which column says who asked, which item, how it is called, when, and how much it counts."""
+
+    query_id: str
+    item_id: str
+    label: str | None = None
+    time: str | None = None
+    weight: str | None = None
+
+
+class Dataset:
+    """Events between users and items, with the role of every column that has one.
+
+    Tables may be Polars, pandas, pyarrow or DuckDB frames, or dicts of columns. Ids are strings or integers,
+    of one type over all tables. Without `items` the catalogue is the ids of the events (after a split: of the
+    training events); without `users` a user is known by the id alone. Items that nobody touched stay in the
+    catalogue. Columns without a role are there for features.
+
+    A *row* is a position: `item_rows` [E] int64 points into `items` (-1: not in the catalogue), `user_rows`
+    [E] int64 into `users`, where E is the number of events.
+
+    Raises `DataError` for missing columns, ids that are null, too long or of mixed types, duplicate ids in
+    `items` or `users`, weights that are negative or not finite, and events with unknown items, unless
+    `unknown_items="drop"`. Events of weight zero are no positives and are dropped. `source` is a name under which
+    the same data can be read again; a bundle keeps it.
+
+    >>> clicks = {"user": ["ann", "bob", "ann"], "sku": ["tea", "tea", "jam"]}
+    >>> data = Dataset(clicks, query_id="user", item_id="sku")
+    >>> data
+    Dataset(3 events, 2 users, 2 items)
+    >>> data.item_rows.tolist()
+    [1, 1, 0]
+    """
+
+    def __init__(
+        self,
+        interactions: Any,
+        *,
+        items: Any = None,
+        users: Any = None,
+        query_id: str,
+        item_id: str,
+        label: str | None = None,
+        time: str | None = None,
+        weight: str | None = None,
+        unknown_items: Literal["error", "drop"] = "error",
+        source: str | None = None,
+    ) -> None:
+        self.source = source
+        self.roles = Roles(query_id=query_id, item_id=item_id, label=label, time=time, weight=weight)
+        self.has_items = items is not None
+        self.has_users = users is not None
+        events = _clean_events(to_frame(interactions, "interactions"), self.roles)
+        self.items = _catalogue(items, events, item_id, "items")
+        self.users = _catalogue(users, events, query_id, "users")
+        if label is not None:
+            check_columns(self.items, [label], "items")
+        item_rows = rows_of_ids(events[item_id], self.items[item_id])
+        unknown = item_rows < 0
+        if unknown.any():
+            self._refuse_unknown(events, unknown, unknown_items)
+            events, item_rows = events.filter(~unknown), item_rows[~unknown]
+        self.interactions = events
+        self.item_rows = item_rows
+        self._add_unlisted_users()
+        self.user_rows = rows_of_ids(events[query_id], self.users[query_id])
+
+    def __repr__(self) -> str:
+        return f"Dataset({self.num_events:,} events, {self.num_users:,} users, {self.num_items:,} items)"
+
+    @property
+    def num_events(self) -> int:
+        return self.interactions.height
+
+    @property
+    def num_items(self) -> int:
+        return self.items.height
+
+    @property
+    def num_users(self) -> int:
+        return self.users.height
+
+    @property
+    def weights(self) -> npt.NDArray[np.float32] | None:
+        """The weight of each event [E] float32, or None where no column has that role."""
+        column = self.roles.weight
+        return None if column is None else clean_weights(self.interactions[column], f"interactions.{column}")
+
+    @property
+    def times(self) -> npt.NDArray[Any]:
+        """When each event happened [E], as integers or float seconds; raises `SettingsError` without a time role."""
+        column = self.roles.time
+        if column is None:
+            raise SettingsError('This needs times, but no column has the role time; pass time="<column>".')
+        return epoch_seconds(self.interactions[column], f"interactions.{column}").to_numpy()
+
+    def labels(self) -> list[str]:
+        """What to call each item [N]: its label, or its id as text where there is no label."""
+        ids = self.items[self.roles.item_id].cast(pl.String)
+        if self.roles.label is None:
+            return ids.to_list()
+        return self.items[self.roles.label].cast(pl.String).fill_null(ids).to_list()
+
+    def take(self, rows: npt.NDArray[np.int64]) -> Self:
+        """The same users and items with only the events at these rows, in this order."""
+        taken = copy.copy(self)
+        taken.interactions = self.interactions[rows]
+        taken.item_rows = self.item_rows[rows]
+        taken.user_rows = self.user_rows[rows]
+        return taken
+
+    def with_items_of(self, other: "Dataset") -> Self:
+        """The same events over another dataset's catalogue; events whose item it lacks get row -1."""
+        moved = copy.copy(self)
+        moved.items = other.items
+        moved.item_rows = rows_of_ids(self.interactions[self.roles.item_id], other.items[self.roles.item_id])
+        return moved
+
+    def with_own_items(self) -> Self:
+        """The same events over a catalogue of just the items that they touch, in the catalogue's order."""
+        narrowed = copy.copy(self)
+        narrowed.items = self.items[np.unique(self.item_rows)]
+        return narrowed.with_items_of(narrowed)
+
+    def fingerprint(self) -> str:
+        """A SHA-256 over the roles and every value of the three tables: equal data, equal text."""
+        digest = hashlib.sha256(repr(self.roles).encode())
+        for name, frame in (("interactions", self.interactions), ("items", self.items), ("users", self.users)):
+            digest.update(f"{name}:{frame.height}".encode())
+            for column in sorted(frame.columns):
+                digest.update(f"{column}:{frame[column].dtype}".encode())
+                _digest_column(digest, frame[column])
+        return digest.hexdigest()
+
+    def _refuse_unknown(self, events: pl.DataFrame, unknown: npt.NDArray[np.bool_], policy: str) -> None:
+        if policy == "drop":
+            return
+        names = events[self.roles.item_id].filter(unknown).unique(maintain_order=True).to_list()
+        raise DataError(
+            f"{int(unknown.sum())} events name {len(names)} items that the items table does not hold: "
+            f'{shorten(names)}. Add these items, or drop the events with unknown_items="drop".'
+        )
+
+    def _add_unlisted_users(self) -> None:
+        """Users that only the events know stand below the listed ones, with their other columns missing."""
+        column = self.roles.query_id
+        seen = self.interactions.select(pl.col(column).unique(maintain_order=True))
+        new = seen.join(self.users, on=column, how="anti", maintain_order="left")
+        if new.height:
+            self.users = pl.concat([self.users, new], how="diagonal")
+
+
+def _clean_events(events: pl.DataFrame, roles: Roles) -> pl.DataFrame:
+    wanted = [c for c in (roles.query_id, roles.item_id, roles.time, roles.weight) if c is not None]
+    check_columns(events, wanted, "interactions")
+    events = events.with_columns(
+        clean_ids(events[column], f"interactions.{column}") for column in (roles.query_id, roles.item_id)
+    )
+    if roles.time is not None:
+        epoch_seconds(events[roles.time], f"interactions.{roles.time}")
+    if roles.weight is not None:
+        events = events.filter(clean_weights(events[roles.weight], f"interactions.{roles.weight}") > 0)
+        if events.height == 0:
+            raise DataError(f"Every weight in interactions.{roles.weight} is zero; at least one must be positive.")
+    return events
+
+
+def _catalogue(table: Any, events: pl.DataFrame, column: str, name: str) -> pl.DataFrame:
+    """The items or users table with clean, unique ids; made from the events where none is given."""
+    if table is None:
+        return events.select(pl.col(column).unique().sort())
+    frame = to_frame(table, name)
+    check_columns(frame, [column], name)
+    ids = clean_ids(frame[column], f"{name}.{column}")
+    if ids.dtype != events[column].dtype:
+        raise DataError(
+            f"Ids should have one type over all tables, but interactions.{column} holds {events[column].dtype} "
+            f"and {name}.{column} holds {ids.dtype}; convert one of them."
+        )
+    doubled = ids.filter(ids.is_duplicated()).unique(maintain_order=True)
+    if doubled.len():
+        raise DataError(
+            f"{name}.{column} should name each row once, but {doubled.len()} ids stand there more than once: "
+            f"{shorten(doubled.to_list())}. Keep one row of each."
+        )
+    return frame.with_columns(ids)
+
+
+def _digest_column(digest: Any, column: pl.Series) -> None:
+    digest.update(column.is_null().to_numpy().tobytes())
+    if column.dtype.is_numeric() or column.dtype.is_temporal() or column.dtype == pl.Boolean:
+        digest.update(column.to_physical().fill_null(0).to_numpy().tobytes())
+        return
+    texts = column.cast(pl.List(pl.String)).list.join("\x1f") if column.dtype == pl.List else column.cast(pl.String)
+    texts = texts.fill_null("")
+    digest.update(texts.str.len_bytes().to_numpy().tobytes())
+    digest.update("".join(texts.to_list()).encode())

@@ -1,0 +1,50 @@
+"""What each user has already touched: the items that an evaluation or a shortlist may leave out."""
+
+import dataclasses
+from typing import Self
+
+import numpy as np
+import numpy.typing as npt
+
+from shortlist.data.dataset import Dataset
+
+__all__ = ["Seen"]
+
+
+@dataclasses.dataclass(frozen=True)
+class Seen:
+    """The distinct item rows of each user: user u has seen `item_rows[offsets[u]:offsets[u + 1]]`, ascending.
+
+    `offsets` [U + 1] int64, `item_rows` [M] int64.
+    """
+
+    offsets: npt.NDArray[np.int64]
+    item_rows: npt.NDArray[np.int64]
+
+    @classmethod
+    def of(cls, *parts: Dataset) -> Self:
+        """All that the users of these datasets (over the same users and items) have touched.
+
+        >>> data = Dataset({"user": [1, 1, 1, 2], "sku": [8, 7, 8, 8]}, query_id="user", item_id="sku")
+        >>> Seen.of(data).by_user(0).tolist()
+        [0, 1]
+        """
+        num_users, num_items = parts[0].num_users, parts[0].num_items
+        pairs = np.concatenate([part.user_rows * num_items + part.item_rows for part in parts])
+        in_catalogue = np.concatenate([part.item_rows >= 0 for part in parts])
+        distinct = np.unique(pairs[in_catalogue])
+        counts = np.bincount(distinct // num_items, minlength=num_users)
+        return cls(np.concatenate([[0], np.cumsum(counts)]).astype(np.int64), distinct % num_items)
+
+    def by_user(self, user_row: int) -> npt.NDArray[np.int64]:
+        """The item rows that one user has touched."""
+        return self.item_rows[self.offsets[user_row] : self.offsets[user_row + 1]]
+
+    def pairs(self, user_rows: npt.NDArray[np.int64]) -> tuple[npt.NDArray[np.int64], npt.NDArray[np.int64]]:
+        """For users [B]: the places 0..B-1 and item rows of everything they have touched, both [M], by place."""
+        starts = self.offsets[user_rows]
+        lengths = self.offsets[user_rows + 1] - starts
+        places = np.repeat(np.arange(len(user_rows)), lengths)
+        ends = np.cumsum(lengths)
+        within = np.arange(len(places)) - np.repeat(ends - lengths, lengths)
+        return places, self.item_rows[starts[places] + within]

@@ -1,0 +1,105 @@
+"""Checks on single tables: whatever arrives becomes a Polars frame with clean ids, or a clear error."""
+
+from typing import Any
+
+import numpy as np
+import numpy.typing as npt
+import polars as pl
+
+from shortlist.errors import DataError, shorten
+
+__all__ = ["check_columns", "clean_ids", "clean_weights", "epoch_seconds", "rows_of_ids", "to_frame"]
+
+MAX_ID_BYTES = 1024
+
+
+def to_frame(table: Any, name: str) -> pl.DataFrame:
+    """A Polars frame from anything that speaks Arrow: Polars, pandas, pyarrow, DuckDB, or a dict of columns.
+
+    Raises `DataError` for anything else, naming the table and the type that came.
+    """
+    if isinstance(table, pl.DataFrame):
+        return table
+    if isinstance(table, pl.LazyFrame):
+        return table.collect()
+    try:
+        return pl.DataFrame(table)
+    except (TypeError, ValueError, pl.exceptions.PolarsError) as error:
+        raise DataError(
+            f"The {name} table should be a frame that speaks Arrow (Polars, pandas, pyarrow, DuckDB) or a dict "
+            f"of columns, but it is a {type(table).__name__} that could not be read: {error}"
+        ) from error
+
+
+def check_columns(frame: pl.DataFrame, columns: list[str], name: str) -> None:
+    """Raise `DataError` unless the frame has rows and every one of the columns."""
+    for column in columns:
+        if column not in frame.columns:
+            raise DataError(
+                f"The {name} table has no column {column!r}; its columns are {shorten(frame.columns, 12)}. "
+                "Name the right one as the role."
+            )
+    if frame.height == 0:
+        raise DataError(f"The {name} table has no rows; at least one is needed.")
+
+
+def clean_ids(ids: pl.Series, where: str) -> pl.Series:
+    """Ids as String or Int64, with no nulls and none over 1 KiB; `where` names table and column in errors."""
+    dtype = ids.dtype
+    if isinstance(dtype, pl.Categorical | pl.Enum):
+        ids = ids.cast(pl.String)
+    elif dtype.is_integer():
+        if dtype == pl.UInt64 and bool((ids > np.iinfo(np.int64).max).any()):
+            raise DataError(f"{where} holds integers above 2^63; turn them into strings.")
+        ids = ids.cast(pl.Int64)
+    elif dtype != pl.String:
+        raise DataError(
+            f"{where} should hold ids as strings or integers, but its type is {dtype}; convert it first "
+            "(decimal numbers and dates make no ids)."
+        )
+    nulls = ids.null_count()
+    if nulls:
+        row = int(ids.is_null().arg_max() or 0)
+        raise DataError(f"{where} has {nulls} missing ids, the first in row {row}; fill or drop these rows.")
+    if ids.dtype == pl.String:
+        lengths = ids.str.len_bytes()
+        if (lengths > MAX_ID_BYTES).any():
+            row = int(lengths.arg_max() or 0)
+            raise DataError(
+                f"{where} has an id of {lengths[row]} bytes in row {row}; at most {MAX_ID_BYTES} are taken."
+            )
+    return ids
+
+
+def clean_weights(weights: pl.Series, where: str) -> npt.NDArray[np.float32]:
+    """Weights as float32, each finite and not negative."""
+    if not weights.dtype.is_numeric():
+        raise DataError(f"{where} should hold numbers, but its type is {weights.dtype}.")
+    values = weights.cast(pl.Float64).fill_null(float("nan")).to_numpy()
+    bad = np.flatnonzero(~(np.isfinite(values) & (values >= 0)))
+    if bad.size:
+        raise DataError(
+            f"{where} should hold weights that are finite and not negative, but row {bad[0]} holds "
+            f"{values[bad[0]]} ({bad.size} such rows); correct or drop them."
+        )
+    return values.astype(np.float32)
+
+
+def epoch_seconds(times: pl.Series, where: str) -> pl.Series:
+    """Times as they order events: integers stay, dates and datetimes of any unit and zone become float seconds."""
+    dtype = times.dtype
+    if times.null_count():
+        row = int(times.is_null().arg_max() or 0)
+        raise DataError(f"{where} has {times.null_count()} missing times, the first in row {row}; drop these rows.")
+    if dtype.is_integer():
+        return times.cast(pl.Int64)
+    if dtype == pl.Date or isinstance(dtype, pl.Datetime):
+        return times.cast(pl.Datetime("us")).dt.epoch("us") / 1_000_000
+    raise DataError(f"{where} should hold datetimes, dates or integers, but its type is {dtype}; convert it first.")
+
+
+def rows_of_ids(ids: pl.Series, catalogue: pl.Series) -> npt.NDArray[np.int64]:
+    """The row of each id in the catalogue, -1 where it holds none. Shapes: [n] ids, [N] catalogue -> [n] int64."""
+    index = pl.DataFrame({"id": catalogue}).with_row_index("row")
+    found = pl.DataFrame({"id": ids}).join(index, on="id", how="left", maintain_order="left")
+    return found["row"].cast(pl.Int64).fill_null(-1).to_numpy().copy()

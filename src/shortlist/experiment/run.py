@@ -1,0 +1,137 @@
+"""A trained model with all that it came from: it evaluates itself, and writes itself down as a bundle."""
+
+import dataclasses
+from pathlib import Path
+from typing import Any, Literal
+
+import numpy as np
+import numpy.typing as npt
+import polars as pl
+
+from shortlist.baselines import popularity
+from shortlist.bundle import Bundle, refuse_existing, save_bundle
+from shortlist.data import Dataset, Split
+from shortlist.evaluation import Assessment, Targets, assess
+from shortlist.experiment.vectors import item_vectors, query_encoder
+from shortlist.models import TwoTower, export_tower
+from shortlist.settings import Adagrad, AdamW, InBatchSoftmax, Protocol, Training
+from shortlist.settings.experiment import (
+    EvaluationSettings,
+    FeatureSettings,
+    LossSettings,
+    ModelSettings,
+    OptimizerSettings,
+    SplitSettings,
+    TrainingSettings,
+)
+from shortlist.training import Events, History, Tables
+
+__all__ = ["FitOn", "Run"]
+
+# Which rows taught the features: "unknown" where the caller fitted them by hand.
+FitOn = Literal["train", "all", "unknown"]
+
+
+@dataclasses.dataclass(frozen=True)
+class Run:
+    """A trained model with all that it came from."""
+
+    model: TwoTower
+    split: Split
+    tables: Tables
+    loss: InBatchSoftmax
+    optimizer: Adagrad | AdamW
+    training: Training
+    protocol: Protocol
+    history: History
+    fit_on: FitOn = "unknown"
+
+    def evaluate(self, data: Dataset | None = None, protocol: Protocol | None = None) -> Assessment:
+        """The model beside the baselines on `data`, the test events unless said otherwise.
+
+        Seen items are the training events' and, for the test, the validation events' too. Raises
+        `CollapsedError` where ties decide the result and `DivergedError` for NaN or infinity in a vector.
+        """
+        data = self.split.test if data is None else data
+        targets = Targets.of(data)
+        return assess(
+            query_encoder(self.model, Events(self.tables, data), targets.event_rows),
+            item_vectors(self.model, self.tables),
+            split=self.split,
+            targets=targets,
+            seen=self.split.seen_before(data),
+            protocol=protocol or self.protocol,
+        )
+
+    def item_vectors(self) -> npt.NDArray[np.float32]:
+        """The vectors of the whole catalogue [N, D]."""
+        vectors: npt.NDArray[np.float32] = item_vectors(self.model, self.tables).cpu().numpy()
+        return vectors
+
+    def save(self, path: str | Path, assessment: Assessment | None = None) -> Path:
+        """Write a bundle, a new folder that the core install can answer from; the path comes back.
+
+        Raises `BundleError` where something stands there already.
+        """
+        refuse_existing(Path(path))  # before the export, which takes seconds
+        return save_bundle(_bundle(self, assessment), Path(path))
+
+
+def _bundle(run: Run, assessment: Assessment | None) -> Bundle:
+    split, features = run.split, run.model.features
+    return Bundle(
+        experiment=_experiment(run),
+        data=_describe(run),
+        features=features,
+        query_tower=export_tower(run.model.query, features.query),
+        item_tower=export_tower(run.model.item, features.item),
+        items=pl.DataFrame(
+            {
+                "id": split.train.items[split.train.roles.item_id],
+                "label": split.train.labels(),
+                "popularity": popularity(split.train),
+            }
+        ),
+        users=split.train.users.select(_user_columns(run)),
+        item_vectors=run.item_vectors(),
+        seen=split.seen_before(split.test),
+        history=[dataclasses.asdict(epoch) for epoch in run.history.epochs],
+        evaluation=None if assessment is None else assessment.to_json(),
+    )
+
+
+def _user_columns(run: Run) -> list[str]:
+    """The id, and every column of the users table that a query feature reads."""
+    columns = [run.split.train.roles.query_id, *(feature.column for feature in run.model.features.user)]
+    return list(dict.fromkeys(columns))
+
+
+def _experiment(run: Run) -> dict[str, Any]:
+    """The settings as an experiment file would hold them; `data.source` is None for data that came from Python."""
+    features = run.model.features
+    sections = {
+        "split": SplitSettings.of(run.split.choice),
+        "features": FeatureSettings.of(features),
+        "model": ModelSettings(two_tower=run.model.settings),
+        "training": TrainingSettings(
+            loss=LossSettings(in_batch_softmax=run.loss),
+            optimizer=OptimizerSettings.of(run.optimizer),
+            schedule=run.training,
+        ),
+        "evaluation": EvaluationSettings(protocol=run.protocol),
+    }
+    tables = {name: section.model_dump(mode="json", exclude_none=True) for name, section in sections.items()}
+    tables["features"]["fit_on"] = run.fit_on
+    return {"data": {"source": run.split.train.source}, **tables}
+
+
+def _describe(run: Run) -> dict[str, Any]:
+    train = run.split.train
+    return {
+        "fingerprint": run.split.fingerprint,
+        "roles": dataclasses.asdict(train.roles),
+        "train_events": train.num_events,
+        "users": train.num_users,
+        "items": train.num_items,
+        "notes": list(run.split.notes),
+    }

@@ -1,0 +1,90 @@
+"""Train a model on a split; what comes back can evaluate and save itself."""
+
+import functools
+from collections.abc import Callable
+
+from torch import Tensor
+
+from shortlist.data import Split
+from shortlist.errors import SettingsError
+from shortlist.evaluation import Targets, evaluate
+from shortlist.experiment.run import FitOn, Run
+from shortlist.experiment.vectors import item_vectors, query_encoder
+from shortlist.losses import InBatch, in_batch_softmax
+from shortlist.models import TwoTower
+from shortlist.settings import Adagrad, AdamW, InBatchSoftmax, Protocol, Training
+from shortlist.training import Epoch, Events, ProgressBar, Tables, fit, make_optimizer
+
+__all__ = ["train"]
+
+
+def train(
+    model: TwoTower,
+    split: Split,
+    *,
+    loss: InBatchSoftmax | None = None,
+    optimizer: Adagrad | AdamW | None = None,
+    training: Training | None = None,
+    protocol: Protocol | None = None,
+    progress: bool | Callable[[Epoch], None] = True,
+    fit_on: FitOn = "unknown",
+) -> Run:
+    """Train the model on the split's training events, from weights drawn anew from the training's seed.
+
+    `protocol` says how the watched events are measured. `progress` draws a bar on stderr, or is told of each
+    epoch. Raises `SettingsError` where `training.watch` names a part that the split does not have.
+    """
+    loss, optimizer = loss or InBatchSoftmax(), optimizer or Adagrad()
+    training, protocol = training or Training(), protocol or Protocol()
+    model.initialize(training.seed)
+    tables = Tables(model.features, split.train)
+    events = Events(tables, split.train)
+    run = functools.partial(
+        fit,
+        model,
+        events,
+        loss=_loss_function(loss),
+        optimizer=make_optimizer(optimizer, model),
+        training=training,
+        log_q=events.log_q() if loss.log_q else None,
+        validate=_watch(model, tables, split, training, protocol),
+    )
+    if callable(progress):
+        history = run(on_epoch=progress)
+    else:
+        with ProgressBar(training.metric or protocol.decisive, shown=progress) as bar:
+            bar.expect(training.epochs)
+            history = run(on_epoch=bar.advance)
+    model.eval()
+    return Run(model, split, tables, loss, optimizer, training, protocol, history, fit_on)
+
+
+def _loss_function(choice: InBatchSoftmax) -> Callable[[Tensor, Tensor, InBatch], Tensor]:
+    return functools.partial(
+        in_batch_softmax,
+        reduction=choice.reduction,
+        temperature=choice.temperature,
+        remove_accidental_hits=choice.remove_accidental_hits,
+    )
+
+
+def _watch(
+    model: TwoTower, tables: Tables, split: Split, training: Training, protocol: Protocol
+) -> Callable[[], dict[str, float]] | None:
+    """A validation of the watched events, which are prepared once."""
+    if training.watch == "nothing":
+        return None
+    data = split.validation if training.watch == "validation" else split.test
+    if data is None:
+        raise SettingsError(
+            "The training watches the validation events, but the split has none; give it a share, such as "
+            'validation=0.1, or set watch="nothing".'
+        )
+    targets, seen = Targets.of(data), split.seen_before(data)
+    encode = query_encoder(model, Events(tables, data), targets.event_rows)
+
+    def validate() -> dict[str, float]:
+        vectors = item_vectors(model, tables)
+        return evaluate(encode, vectors, targets, protocol=protocol, seen=seen, name="the model").metrics
+
+    return validate

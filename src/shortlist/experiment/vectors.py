@@ -1,0 +1,34 @@
+"""The vectors that a model in PyTorch gives, in the form that evaluation takes."""
+
+from collections.abc import Callable
+
+import numpy as np
+import numpy.typing as npt
+import torch
+from torch import Tensor
+
+from shortlist.models import TwoTower
+from shortlist.training import Events, Tables
+
+__all__ = ["item_vectors", "query_encoder"]
+
+ENCODE_ROWS = 8_192
+
+
+def query_encoder(model: TwoTower, events: Events, event_rows: npt.NDArray[np.int64]) -> Callable[[int, int], Tensor]:
+    """Gives the query vectors [B, H, D] of the target events start to stop."""
+    rows = torch.from_numpy(event_rows)
+
+    @torch.inference_mode()
+    def encode(start: int, stop: int) -> Tensor:
+        return model.encode_queries(events.query_inputs(rows[start:stop]))
+
+    return encode
+
+
+@torch.inference_mode()
+def item_vectors(model: TwoTower, tables: Tables) -> Tensor:
+    """The vectors of the whole catalogue [N, D], encoded in blocks of rows."""
+    model.eval()
+    blocks = torch.split(torch.arange(tables.num_items), ENCODE_ROWS)
+    return torch.cat([model.encode_items(tables.items.take(rows)) for rows in blocks])

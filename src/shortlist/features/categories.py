@@ -1,0 +1,53 @@
+"""Several categories a row, such as genres: the mean of their embeddings."""
+
+from typing import Annotated, Any, ClassVar, Literal
+
+import numpy as np
+import numpy.typing as npt
+import polars as pl
+from pydantic import Field
+
+from shortlist.choice import choice
+from shortlist.features.feature import Positive, as_text, refuse_missing
+from shortlist.features.lists import FittedLists, count_values
+
+__all__ = ["Categories"]
+
+
+@choice
+class Categories:
+    """The mean of the embeddings of a row's categories, given as a list or as one text with a separator.
+
+    Categories seen fewer than `min_count` times share the unknown row, and so do those never seen. A missing
+    value or an empty list gives zeros.
+
+    >>> fitted = Categories("genres", width=4).fit(pl.Series(["drama|war", "war"]))
+    >>> fitted.encode(pl.Series(["war|poetry", None])).padded().tolist()
+    [[3, 1], [0, 0]]
+    """
+
+    kind: ClassVar[str] = "categories"
+
+    column: str
+    width: Positive = 32
+    separator: Annotated[str, Field(min_length=1)] = "|"
+    min_count: Positive = 1
+    missing: Literal["empty", "error"] = "empty"
+
+    def fit(self, values: pl.Series) -> FittedLists:
+        refuse_missing(values, self.column, self.missing)
+        texts, _ = self._flatten(values)
+        return self.restore({"vocabulary": sorted(count_values(texts, self.min_count))})
+
+    def restore(self, state: dict[str, Any]) -> FittedLists:
+        return FittedLists(self, self.width, state["vocabulary"], self._flatten)
+
+    def _flatten(self, values: pl.Series) -> tuple[pl.Series, npt.NDArray[np.int64]]:
+        if isinstance(values.dtype, pl.List):
+            lists = values
+        else:
+            texts = as_text(values, self.column)
+            lists = texts.str.split(self.separator).list.eval(pl.element().filter(pl.element() != ""))
+        lists = lists.list.drop_nulls()
+        lengths = lists.list.len().fill_null(0).cast(pl.Int64).to_numpy()
+        return as_text(lists.filter(lengths > 0).explode(), self.column), lengths

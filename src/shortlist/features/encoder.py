@@ -1,0 +1,128 @@
+"""Both towers' features, fitted, saved, restored; and the one encoder for tables and for served queries."""
+
+import dataclasses
+from collections.abc import Mapping, Sequence
+from typing import Any
+
+import polars as pl
+
+from shortlist.data import Dataset
+from shortlist.errors import DataError, SettingsError, shorten
+from shortlist.features.categories import Categories
+from shortlist.features.encoded import Encoded
+from shortlist.features.feature import FeatureChoice, FittedFeature
+from shortlist.features.lookup import Hash, Lookup
+from shortlist.features.numeric import Bucketize, Normalize
+from shortlist.features.text import Text
+
+__all__ = ["FEATURE_KINDS", "AnyFeature", "Features", "encode", "fit_features"]
+
+AnyFeature = Lookup | Hash | Bucketize | Normalize | Text | Categories
+# The one table of feature types: an experiment file and a bundle name them by these words.
+FEATURE_KINDS: dict[str, type[AnyFeature]] = {
+    made.kind: made for made in (Lookup, Hash, Bucketize, Normalize, Text, Categories)
+}
+
+
+@dataclasses.dataclass(frozen=True)
+class Features:
+    """The fitted features of both towers, by the table that each is encoded from.
+
+    A query feature belongs to the user (`user`: a column of the users table, or the id itself) or to the event
+    (`event`: known only when someone asks, such as the time). Each table is encoded once, whatever the number
+    of events that point into it.
+    """
+
+    user: tuple[FittedFeature, ...]
+    event: tuple[FittedFeature, ...]
+    item: tuple[FittedFeature, ...]
+
+    @property
+    def query(self) -> tuple[FittedFeature, ...]:
+        """All features of the query tower, the user's before the event's."""
+        return self.user + self.event
+
+    def to_json(self) -> dict[str, Any]:
+        """Choices and what they learnt, as plain JSON values."""
+        return {
+            field.name: [_describe(feature) for feature in getattr(self, field.name)]
+            for field in dataclasses.fields(self)
+        }
+
+    @classmethod
+    def from_json(cls, saved: Mapping[str, Any]) -> "Features":
+        """The features that `to_json` described."""
+        return cls(
+            **{
+                field.name: tuple(
+                    FEATURE_KINDS[entry["kind"]](**entry["choice"]).restore(entry["state"])
+                    for entry in saved[field.name]
+                )
+                for field in dataclasses.fields(cls)
+            }
+        )
+
+
+def fit_features(query: Sequence[AnyFeature], item: Sequence[AnyFeature], *, on: Dataset) -> Features:
+    """Fit both towers' features on the events of `on` and on the users and items that these events touch.
+
+    Give it `split.train`, so that nothing of the test rows leaks into vocabularies, boundaries and means. A
+    user or an item counts once, however many events touch it. Raises `SettingsError` for a tower without
+    features and for the same feature given twice, and `DataError` for a column that its tables do not hold.
+
+    >>> data = Dataset({"user": ["ann", "bob"], "sku": ["tea", "jam"]}, query_id="user", item_id="sku")
+    >>> features = fit_features([Lookup("user")], [Lookup("sku")], on=data)
+    >>> [feature.name for feature in features.query], features.item[0].num_rows
+    (['lookup_user'], 3)
+    """
+    _check_names("query", query)
+    _check_names("item", item)
+    users = on.users[_touched(on.user_rows)]
+    items = on.items[_touched(on.item_rows)]
+    of_user, of_event = [], []
+    for feature in query:
+        if feature.column in users.columns:
+            of_user.append(feature.fit(users[feature.column]))
+        else:
+            of_event.append(feature.fit(_column(on.interactions, feature.column, "query", [users])))
+    of_item = [feature.fit(_column(items, feature.column, "item", [])) for feature in item]
+    return Features(tuple(of_user), tuple(of_event), tuple(of_item))
+
+
+def encode(features: Sequence[FittedFeature], table: pl.DataFrame) -> dict[str, Encoded]:
+    """Each feature's array over the table, by the feature's name.
+
+    >>> data = Dataset({"user": ["ann", "bob"], "sku": ["tea", "jam"]}, query_id="user", item_id="sku")
+    >>> features = fit_features([Lookup("user")], [Lookup("sku")], on=data)
+    >>> encode(features.user, pl.DataFrame({"user": ["bob", "eve"]}))["lookup_user"].rows.tolist()
+    [2, 0]
+    """
+    return {feature.name: feature.encode(table[feature.column]) for feature in features}
+
+
+def _touched(rows: Any) -> Any:
+    distinct = pl.Series(rows).unique().sort()
+    return distinct.filter(distinct >= 0).to_numpy()
+
+
+def _check_names(side: str, features: Sequence[FeatureChoice]) -> None:
+    if not features:
+        raise SettingsError(f"The {side} tower has no features; give it at least one, such as a Lookup of its id.")
+    names = [f"{feature.kind} of {feature.column!r}" for feature in features]
+    doubled = sorted({name for name in names if names.count(name) > 1})
+    if doubled:
+        raise SettingsError(f"The {side} tower has the same feature twice: {', '.join(doubled)}. Keep one of them.")
+
+
+def _column(table: pl.DataFrame, column: str, side: str, others: list[pl.DataFrame]) -> pl.Series:
+    if column in table.columns:
+        return table[column]
+    known = [name for frame in (*others, table) for name in frame.columns]
+    raise DataError(
+        f"The {side} tower wants column {column!r}, which its tables do not hold; they have {shorten(known, 12)}."
+    )
+
+
+def _describe(feature: FittedFeature) -> dict[str, Any]:
+    choice: Any = feature.choice
+    return {"kind": feature.kind, "choice": dataclasses.asdict(choice), "state": feature.state()}

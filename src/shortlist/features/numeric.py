@@ -1,0 +1,165 @@
+"""Numbers and times: in buckets with an embedding each, or normalised."""
+
+from typing import Annotated, Any, ClassVar, Literal
+
+import numpy as np
+import numpy.typing as npt
+import polars as pl
+from pydantic import Field
+
+from shortlist.choice import choice
+from shortlist.errors import DataError, SettingsError
+from shortlist.features.encoded import Numbers, Rows
+from shortlist.features.feature import FittedFeature, Positive, refuse_missing
+
+__all__ = ["Bucketize", "FittedBucketize", "FittedNormalize", "Normalize"]
+
+# What stands in for a missing number: the mean of the training rows, nothing (an error), or a number of yours.
+MissingNumber = Literal["mean", "error"] | float
+# Keras' Normalization divides by no less than this; a constant column then gives zeros.
+SMALLEST_DEVIATION = 1e-7
+
+
+@choice
+class Bucketize:
+    """An embedding for each interval of a column of numbers or times.
+
+    `boundaries` is a list of ascending numbers, or how many to set: at equal distances between the smallest and
+    the largest value, both included, or at quantiles. B boundaries make B + 1 buckets; a value equal to a
+    boundary falls in the bucket above it. Values are compared in float32, as Keras does. Times count in seconds
+    since 1970.
+
+    >>> fitted = Bucketize("age", boundaries=[18, 65], width=4).fit(pl.Series([20, 70]))
+    >>> fitted.encode(pl.Series([17.9, 18, 65, None])).rows.tolist()  # missing: the mean, 45
+    [0, 1, 2, 1]
+    """
+
+    kind: ClassVar[str] = "bucketize"
+
+    column: str
+    boundaries: Annotated[int, Field(ge=2)] | tuple[float, ...] = 100
+    width: Positive = 32
+    method: Literal["equal_width", "quantiles"] = "equal_width"
+    missing: MissingNumber = "mean"
+
+    def __post_init__(self) -> None:
+        if isinstance(self.boundaries, tuple):
+            edges = np.array(self.boundaries, np.float32)
+            if not edges.size or not (np.diff(edges) > 0).all():
+                raise SettingsError(
+                    f"boundaries should be ascending numbers that differ in float32, but they are {self.boundaries}."
+                )
+
+    def fit(self, values: pl.Series) -> "FittedBucketize":
+        refuse_missing(values, self.column, self.missing)
+        numbers = as_numbers(values, self.column)
+        present = _present(numbers, self.column)
+        if isinstance(self.boundaries, tuple):
+            edges = np.array(self.boundaries)
+        elif self.method == "equal_width":
+            edges = np.linspace(present.min(), present.max(), self.boundaries)
+        else:
+            # The inner quantiles only: B boundaries cut the values in B + 1 parts of about equal size.
+            edges = np.quantile(present, np.linspace(0, 1, self.boundaries + 2)[1:-1])
+        return FittedBucketize(self, np.unique(edges.astype(np.float32)), float(present.mean()))
+
+    def restore(self, state: dict[str, Any]) -> "FittedBucketize":
+        return FittedBucketize(self, np.array(state["boundaries"], np.float32), state["mean"])
+
+
+class FittedBucketize(FittedFeature):
+    """A `Bucketize` with its boundaries."""
+
+    def __init__(self, choice: Bucketize, boundaries: npt.NDArray[np.float32], mean: float) -> None:
+        super().__init__(choice, num_rows=len(boundaries) + 1, width=choice.width)
+        self.boundaries = boundaries
+        self.mean = mean
+
+    def encode(self, values: pl.Series) -> Rows:
+        numbers = filled(values, self.column, self.choice.missing, self.mean)
+        rows = np.searchsorted(self.boundaries, numbers.astype(np.float32), side="right")
+        return Rows(rows.astype(np.int32))
+
+    def state(self) -> dict[str, Any]:
+        # float32 goes through float64 text and back without a change.
+        return {"boundaries": [float(edge) for edge in self.boundaries], "mean": self.mean}
+
+
+@choice
+class Normalize:
+    """One number: how many standard deviations the value lies from the training mean.
+
+    Missing values stand at the mean, 0, unless the policy says otherwise. Times count in seconds since 1970.
+
+    >>> fitted = Normalize("price").fit(pl.Series([1.0, 3.0]))
+    >>> fitted.encode(pl.Series([3.0, 5.0, None])).values[:, 0].tolist()
+    [1.0, 3.0, 0.0]
+    """
+
+    kind: ClassVar[str] = "normalize"
+
+    column: str
+    missing: MissingNumber = "mean"
+
+    def fit(self, values: pl.Series) -> "FittedNormalize":
+        refuse_missing(values, self.column, self.missing)
+        present = _present(as_numbers(values, self.column), self.column)
+        return FittedNormalize(self, float(present.mean()), float(present.std()))
+
+    def restore(self, state: dict[str, Any]) -> "FittedNormalize":
+        return FittedNormalize(self, state["mean"], state["deviation"])
+
+
+class FittedNormalize(FittedFeature):
+    """A `Normalize` with its mean and its deviation (the population's: divided by N)."""
+
+    def __init__(self, choice: Normalize, mean: float, deviation: float) -> None:
+        super().__init__(choice, num_rows=0, width=1)
+        self.mean, self.deviation = mean, deviation
+
+    def encode(self, values: pl.Series) -> Numbers:
+        numbers = filled(values, self.column, self.choice.missing, self.mean)
+        normal = (numbers - self.mean) / max(self.deviation, SMALLEST_DEVIATION)
+        return Numbers(normal.astype(np.float32)[:, None])
+
+    def state(self) -> dict[str, Any]:
+        return {"mean": self.mean, "deviation": self.deviation}
+
+
+def as_numbers(values: pl.Series, column: str) -> npt.NDArray[np.float64]:
+    """Values [N] as float64, missing ones as NaN; raises `DataError` for other types and for infinity."""
+    dtype = values.dtype
+    if dtype == pl.Date or isinstance(dtype, pl.Datetime):
+        seconds = values.cast(pl.Datetime("us")).dt.epoch("us").cast(pl.Float64) / 1_000_000
+    elif dtype.is_numeric() or dtype in (pl.Boolean, pl.Null):
+        seconds = values.cast(pl.Float64)
+    else:
+        raise DataError(
+            f"Column {column!r} should hold numbers or times, but its type is {dtype}; convert it, or use Lookup."
+        )
+    numbers = seconds.fill_null(float("nan")).to_numpy()
+    infinite = np.flatnonzero(np.isinf(numbers))
+    if infinite.size:
+        raise DataError(f"Column {column!r} holds infinity in row {infinite[0]}; correct it or leave it missing.")
+    return numbers
+
+
+def filled(values: pl.Series, column: str, missing: MissingNumber, mean: float) -> npt.NDArray[np.float64]:
+    """Values [N] as float64 with missing ones (null or NaN) replaced as the policy says."""
+    numbers = as_numbers(values, column)
+    absent = np.isnan(numbers)
+    if not absent.any():
+        return numbers
+    if missing == "error":
+        raise DataError(
+            f"Column {column!r} has {int(absent.sum())} missing values, the first in row "
+            f'{int(absent.argmax())}, and its feature says missing="error". Fill them, or choose another policy.'
+        )
+    return np.where(absent, mean if missing == "mean" else missing, numbers)
+
+
+def _present(numbers: npt.NDArray[np.float64], column: str) -> npt.NDArray[np.float64]:
+    present = numbers[~np.isnan(numbers)]
+    if not present.size:
+        raise DataError(f"Column {column!r} holds no number at all in the rows that features are fitted on; drop it.")
+    return present

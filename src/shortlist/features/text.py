@@ -1,0 +1,58 @@
+"""Text: the mean of the embeddings of its words."""
+
+import string
+from typing import Annotated, Any, ClassVar, Literal
+
+import numpy as np
+import numpy.typing as npt
+import polars as pl
+from pydantic import Field
+
+from shortlist.choice import choice
+from shortlist.features.feature import Positive, as_text, refuse_missing
+from shortlist.features.lists import FIRST_ROW, FittedLists, count_values
+
+__all__ = ["Text"]
+
+WITHOUT_PUNCTUATION = dict.fromkeys(map(ord, string.punctuation))
+ASCII_LOWERCASE = dict(zip(map(ord, string.ascii_uppercase), string.ascii_lowercase, strict=True))
+
+
+@choice
+class Text:
+    """The mean of the embeddings of a text's words: lower-cased, without punctuation, split on white space.
+
+    Punctuation (ASCII) is deleted, not replaced by a space: "don't" becomes "dont". The `max_tokens` - 2 most
+    frequent words are kept, ties in alphabetical order; any other word counts in the mean as the unknown word.
+    An empty or missing text gives zeros. `lowercase="ascii"` leaves other alphabets as they are, like TensorFlow.
+
+    >>> fitted = Text("title", width=4).fit(pl.Series(["The Third Man", "The Man!"]))
+    >>> fitted.num_rows, fitted.encode(pl.Series(["the  MAN flies", ""])).padded().tolist()
+    (5, [[3, 2, 1], [0, 0, 0]])
+    """
+
+    kind: ClassVar[str] = "text"
+
+    column: str
+    width: Positive = 32
+    max_tokens: Annotated[int, Field(ge=3)] = 10_000
+    lowercase: Literal["unicode", "ascii"] = "unicode"
+    missing: Literal["empty", "error"] = "empty"
+
+    def fit(self, values: pl.Series) -> FittedLists:
+        refuse_missing(values, self.column, self.missing)
+        words, _ = self._flatten(values)
+        return self.restore({"vocabulary": count_values(words)[: self.max_tokens - FIRST_ROW]})
+
+    def restore(self, state: dict[str, Any]) -> FittedLists:
+        return FittedLists(self, self.width, state["vocabulary"], self._flatten)
+
+    def _flatten(self, values: pl.Series) -> tuple[pl.Series, npt.NDArray[np.int64]]:
+        lists = [self._words(text or "") for text in as_text(values, self.column)]
+        words = pl.Series([word for words in lists for word in words], dtype=pl.String)
+        return words, np.array([len(words) for words in lists], np.int64)
+
+    def _words(self, text: str) -> list[str]:
+        if self.lowercase == "ascii":
+            return text.translate(WITHOUT_PUNCTUATION | ASCII_LOWERCASE).split()
+        return text.translate(WITHOUT_PUNCTUATION).lower().split()

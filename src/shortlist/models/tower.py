@@ -1,0 +1,113 @@
+"""One tower: the embeddings of its features side by side, then dense layers."""
+
+import math
+from collections.abc import Mapping, Sequence
+from typing import Literal
+
+import torch
+from torch import Tensor, nn
+
+from shortlist.features import FittedFeature
+from shortlist.features.lists import FittedLists
+from shortlist.models.inputs import Bag, TowerInput
+from shortlist.settings.model import TwoTowerSettings
+
+__all__ = ["Tower"]
+
+# From this many rows on, a table's gradient is kept as the rows used (where the optimiser can take it): a dense
+# gradient costs a pass over the whole table in every step, a sparse one a sort of the rows used.
+SPARSE_FROM_ROWS = 32_768
+ACTIVATIONS: dict[str, type[nn.Module]] = {"relu": nn.ReLU, "gelu": nn.GELU, "tanh": nn.Tanh, "silu": nn.SiLU}
+
+
+class Tower(nn.Module):
+    """Feature embeddings [B, sum of widths], then dense layers; the last has no activation. Gives [B, D] float32.
+
+    With `normalize` vectors have length 1. `extra` appends the item bias's dimension: "one" a constant 1 for
+    the query tower, "bias" a learnt number for the item tower.
+    """
+
+    def __init__(
+        self,
+        features: Sequence[FittedFeature],
+        settings: TwoTowerSettings,
+        extra: Literal["one", "bias"] | None = None,
+    ) -> None:
+        super().__init__()
+        self.feature_names = [feature.name for feature in features]
+        self.embeddings = nn.ModuleDict({feature.name: _embedding(feature) for feature in features})
+        inputs = sum(feature.width for feature in features)
+        blocks: list[nn.Module] = []
+        width = inputs
+        for depth, size in enumerate(settings.layers, start=1):
+            blocks.append(nn.Linear(width, size))
+            if depth < len(settings.layers):
+                blocks.append(ACTIVATIONS[settings.activation]())
+                if settings.dropout:
+                    blocks.append(nn.Dropout(settings.dropout))
+            width = size
+        self.layers = nn.Sequential(*blocks)
+        self.normalize = settings.normalize
+        self.extra = extra
+        self.bias = nn.Linear(inputs, 1) if extra == "bias" else None
+
+    def forward(self, features: Mapping[str, TowerInput]) -> Tensor:
+        parts = [self.embeddings[name](features[name]) for name in self.feature_names]
+        joined = torch.cat(parts, dim=1)  # [B, sum of widths]
+        vectors: Tensor = self.layers(joined)  # [B, D]
+        if self.normalize:
+            vectors = nn.functional.normalize(vectors, dim=1)
+        if self.bias is not None:
+            vectors = torch.cat([vectors, self.bias(joined)], dim=1)  # [B, D + 1]
+        elif self.extra == "one":
+            vectors = torch.cat([vectors, torch.ones_like(vectors[:, :1])], dim=1)  # [B, D + 1]
+        return vectors
+
+    def initialize(self, init: str, generator: torch.Generator) -> None:
+        """Draw all weights anew: as Keras does ("keras"), or as PyTorch does ("torch")."""
+        with torch.no_grad():
+            for module in self.modules():
+                if isinstance(module, nn.Embedding | nn.EmbeddingBag):
+                    if init == "keras":
+                        module.weight.uniform_(-0.05, 0.05, generator=generator)
+                    else:
+                        module.weight.normal_(generator=generator)
+                elif isinstance(module, nn.Linear):
+                    if init == "keras":
+                        nn.init.xavier_uniform_(module.weight, generator=generator)
+                        module.bias.zero_()
+                    else:
+                        nn.init.kaiming_uniform_(module.weight, a=math.sqrt(5), generator=generator)
+                        bound = 1 / math.sqrt(module.in_features)
+                        module.bias.uniform_(-bound, bound, generator=generator)
+
+    def sparse_gradients(self, allowed: bool) -> None:
+        """Keep the gradients of large tables as the rows used, where the optimiser can take them so."""
+        for module in self.modules():
+            if isinstance(module, nn.Embedding | nn.EmbeddingBag):
+                module.sparse = allowed and module.num_embeddings >= SPARSE_FROM_ROWS
+
+
+class _Lists(nn.Module):
+    """The mean embedding of each list; zeros for an empty one."""
+
+    def __init__(self, num_rows: int, width: int) -> None:
+        super().__init__()
+        self.table = nn.EmbeddingBag(num_rows, width, mode="mean")
+
+    def forward(self, lists: TowerInput) -> Tensor:
+        if isinstance(lists, Bag):
+            means: Tensor = self.table(lists.rows, lists.offsets)
+            return means
+        # A saved tower takes padded lists [B, L] and averages by hand: ONNX would make a loop of EmbeddingBag.
+        filled = (lists != 0).unsqueeze(2).to(self.table.weight.dtype)  # [B, L, 1]
+        vectors = nn.functional.embedding(lists, self.table.weight) * filled  # [B, L, W]
+        return vectors.sum(dim=1) / filled.sum(dim=1).clamp(min=1)
+
+
+def _embedding(feature: FittedFeature) -> nn.Module:
+    if feature.num_rows == 0:
+        return nn.Identity()
+    if isinstance(feature, FittedLists):
+        return _Lists(feature.num_rows, feature.width)
+    return nn.Embedding(feature.num_rows, feature.width)

@@ -1,0 +1,7 @@
+"""Answers from a bundle: shortlists for queries, neighbours of items, and the bundle's evaluation, without torch."""
+
+from shortlist.recommender.answers import Item, Shortlist
+from shortlist.recommender.evaluation import evaluate_bundle
+from shortlist.recommender.recommender import Recommender
+
+__all__ = ["Item", "Recommender", "Shortlist", "evaluate_bundle"]

@@ -1,0 +1,42 @@
+"""What comes back for a query."""
+
+import dataclasses
+from typing import Any, Literal
+
+__all__ = ["Item", "QueryKind", "Shortlist"]
+
+# "known": training knew this user. "features_only": it did not, but some feature says something. "fallback":
+# nothing is known, so the answer is what is popular.
+QueryKind = Literal["known", "features_only", "fallback"]
+
+
+@dataclasses.dataclass(frozen=True)
+class Item:
+    """One answer. Scores compare within one list: dot products, cosines, or event counts in a fallback."""
+
+    id: str | int
+    label: str
+    score: float
+
+
+@dataclasses.dataclass(frozen=True)
+class Shortlist:
+    """The best items for one query, best first.
+
+    `filled` names the columns that the query did not give and a policy or the users table filled; `unknown`
+    those whose value training had never seen; `excluded` counts the items that were not allowed to come back.
+    """
+
+    items: tuple[Item, ...]
+    query: QueryKind
+    filled: tuple[str, ...] = ()
+    unknown: tuple[str, ...] = ()
+    excluded: int = 0
+
+    def to_json(self) -> dict[str, Any]:
+        """The answer as plain JSON values."""
+        return dataclasses.asdict(self)
+
+    def __str__(self) -> str:
+        lines = [f"{place:3}. {item.label}  ({item.score:.3f})" for place, item in enumerate(self.items, start=1)]
+        return "\n".join([*lines, f"query: {self.query}"])

@@ -1,0 +1,145 @@
+"""The Recommender: a bundle that answers."""
+
+from collections.abc import Collection, Mapping
+from pathlib import Path
+from typing import Any, Self
+
+import numpy as np
+import numpy.typing as npt
+
+from shortlist.bundle import Bundle, OnnxTower, load_bundle
+from shortlist.errors import UnknownIdError, shorten
+from shortlist.index import exact_top_k
+from shortlist.recommender.answers import Item, Shortlist
+from shortlist.recommender.query import read_query
+
+__all__ = ["Recommender"]
+
+Id = str | int
+
+
+class Recommender:
+    """Shortlists for queries and neighbours of items, from a bundle, by exact search.
+
+    Items come back in order of their score, ties in the catalogue's order. What may come back is decided here
+    and nowhere else: always min(k, what is allowed) items, and never one that is excluded.
+    """
+
+    def __init__(self, bundle: Bundle) -> None:
+        self.bundle = bundle
+        self._tower = OnnxTower(bundle.query_tower)
+        self._vectors = bundle.item_vectors
+        self._ids: list[Id] = bundle.items["id"].to_list()
+        self._labels: list[str] = bundle.items["label"].to_list()
+        self._row_of = {identifier: row for row, identifier in enumerate(self._ids)}
+        self._query_id: str = bundle.data["roles"]["query_id"]
+        self._user_row_of = {user: row for row, user in enumerate(bundle.users[self._query_id].to_list())}
+        self._user_columns = bundle.users.columns
+
+    @classmethod
+    def load(cls, path: str | Path) -> Self:
+        """The recommender of the bundle at `path`; raises `BundleError` for a folder that is not whole."""
+        return cls(load_bundle(path))
+
+    def recommend(
+        self,
+        query: Mapping[str, Any],
+        k: int = 10,
+        *,
+        exclude_seen: bool = True,
+        exclude: Collection[Id] = (),
+        allow: Collection[Id] | None = None,
+    ) -> Shortlist:
+        """The k best items for a query such as `{"user_id": "42", "timestamp": 880000000}`.
+
+        Values that the query leaves out come from the users table or from each feature's policy, and are named
+        in the answer. With `exclude_seen` items that the user had touched before do not come back (a bundle
+        without seen items knows none), nor do those in `exclude`, nor any but those in `allow` where it is given.
+        A query of which nothing is known gets the most popular items, flagged "fallback".
+
+        Raises `DataError` for columns and values that the model cannot read, `UnknownIdError` for ids in
+        `exclude` and `allow` that the catalogue does not hold, `SettingsError` for a k below 1.
+        """
+        user_row = self._user_row(query.get(self._query_id))
+        user = None if user_row is None else dict(zip(self._user_columns, self.bundle.users.row(user_row), strict=True))
+        read = read_query(query, self.bundle.features.query, query_id=self._query_id, user=user)
+        left_out = [self.row(identifier) for identifier in exclude]
+        if exclude_seen and user_row is not None and self.bundle.seen is not None:
+            left_out.extend(self.bundle.seen.by_user(user_row).tolist())
+        allowed = self._allowed(allow)
+        if read.kind == "fallback":
+            scores = self.bundle.items["popularity"].to_numpy()[:, None]
+            found = self._search(np.ones((1, 1, 1), np.float32), scores, k, left_out, allowed)
+        else:
+            found = self._search(self._tower(read.encoded)[:, None], self._vectors, k, left_out, allowed)
+        banned = (
+            len(set(left_out)) if allowed is None else int((~allowed).sum()) + int(allowed[list(set(left_out))].sum())
+        )
+        return Shortlist(found, read.kind, read.filled, read.unknown, banned)
+
+    def similar(self, item_id: Id, k: int = 10) -> Shortlist:
+        """The k items whose vectors point most in the same direction (cosine), the item itself left out.
+
+        Raises `UnknownIdError` for an id that the catalogue does not hold; `find` gives the id of a label.
+        """
+        row = self.row(item_id)
+        lengths = np.linalg.norm(self._vectors, axis=1, keepdims=True)
+        directions = self._vectors / np.maximum(lengths, np.finfo(np.float32).tiny)
+        found = self._search(directions[row][None, None, :], directions, k, [row], None)
+        return Shortlist(found, "known", excluded=1)
+
+    def find(self, label: str) -> Id:
+        """The id of the item with this label; raises `UnknownIdError` where none or several have it."""
+        rows = [row for row, known in enumerate(self._labels) if known == label]
+        if len(rows) == 1:
+            return self._ids[rows[0]]
+        if rows:
+            ids = shorten((self._ids[row] for row in rows), 12)
+            raise UnknownIdError(f"{len(rows)} items have the label {label!r}: {ids}. Name one by its id.")
+        close = [known for known in self._labels if label.casefold() in known.casefold()]
+        hint = f"Labels that contain it: {shorten(close)}." if close else "Look it up in the items table."
+        raise UnknownIdError(f"No item has the label {label!r}. {hint}")
+
+    def row(self, item_id: Id) -> int:
+        """The catalogue row of an id; text is taken for a whole number where ids are whole numbers."""
+        if item_id in self._row_of:
+            return self._row_of[item_id]
+        if isinstance(item_id, str) and _is_whole(item_id) and int(item_id) in self._row_of:
+            return self._row_of[int(item_id)]
+        raise UnknownIdError(
+            f"No item has the id {item_id!r}; the catalogue holds {len(self._ids)} ids such as {shorten(self._ids, 3)}."
+        )
+
+    def _user_row(self, user_id: Any) -> int | None:
+        if user_id is None:
+            return None
+        for same in (user_id, str(user_id), int(user_id) if isinstance(user_id, str) and _is_whole(user_id) else None):
+            if same in self._user_row_of:
+                return self._user_row_of[same]
+        return None
+
+    def _allowed(self, allow: Collection[Id] | None) -> npt.NDArray[np.bool_] | None:
+        if allow is None:
+            return None
+        allowed = np.zeros(len(self._ids), np.bool_)
+        allowed[[self.row(identifier) for identifier in allow]] = True
+        return allowed
+
+    def _search(
+        self,
+        query: npt.NDArray[np.float32],
+        vectors: npt.NDArray[np.float32],
+        k: int,
+        left_out: list[int],
+        allowed: npt.NDArray[np.bool_] | None,
+    ) -> tuple[Item, ...]:
+        pairs = (np.zeros(len(left_out), np.int64), np.array(left_out, np.int64))
+        rows, scores = exact_top_k(query, vectors, k, left_out=pairs, allowed=allowed)
+        return tuple(
+            Item(self._ids[row], self._labels[row], float(score))
+            for row, score in zip(rows[0].tolist(), scores[0], strict=True)
+        )
+
+
+def _is_whole(text: str) -> bool:
+    return text.isascii() and text.removeprefix("-").isdecimal()

@@ -1,0 +1,212 @@
+"""An experiment as a file: sections of choices, each under the word that names its kind."""
+
+import dataclasses
+import importlib.resources
+import tomllib
+from collections.abc import Mapping
+from typing import Annotated, Any, Literal, Self
+
+import tomli_w
+from pydantic import BaseModel, BeforeValidator, ConfigDict, Field, PlainSerializer, ValidationError, model_validator
+
+from shortlist.choice import explain
+from shortlist.data import LeaveLastOut, RandomSplit, TimeSplit
+from shortlist.data.splits import SplitChoice
+from shortlist.errors import SettingsError, shorten
+from shortlist.features import FEATURE_KINDS, AnyFeature, Features
+from shortlist.settings.evaluation import Protocol
+from shortlist.settings.model import TwoTowerSettings
+from shortlist.settings.training import Adagrad, AdamW, InBatchSoftmax, Training
+
+__all__ = ["Experiment", "load_preset", "merge", "preset_names"]
+
+
+class _Section(BaseModel):
+    model_config = ConfigDict(extra="forbid", frozen=True)
+
+
+class _OneOf(_Section):
+    """A section in which exactly one kind is named, such as `random = { test = 0.2 }`."""
+
+    @model_validator(mode="after")
+    def _exactly_one(self) -> Self:
+        named = [name for name in type(self).model_fields if getattr(self, name) is not None]
+        if len(named) != 1:
+            known = ", ".join(type(self).model_fields)
+            raise ValueError(f"exactly one of {known} must be named, but {', '.join(named) or 'none'} is.")
+        return self
+
+    @property
+    def chosen(self) -> Any:
+        """The choice that is named."""
+        return next(value for value in self.__dict__.values() if value is not None)
+
+
+class DataSettings(_Section):
+    """Where the events come from."""
+
+    source: str
+
+
+class SplitSettings(_OneOf):
+    """How events are divided into training, validation and test."""
+
+    random: RandomSplit | None = None
+    time: TimeSplit | None = None
+    leave_last_out: LeaveLastOut | None = None
+
+    @classmethod
+    def of(cls, choice: SplitChoice) -> Self:
+        """The section that names this choice."""
+        match choice:
+            case RandomSplit():
+                return cls(random=choice)
+            case TimeSplit():
+                return cls(time=choice)
+            case LeaveLastOut():
+                return cls(leave_last_out=choice)
+
+
+def _read_feature(value: Any) -> Any:
+    if not isinstance(value, Mapping):
+        return value
+    kinds = [kind for kind in FEATURE_KINDS if kind in value]
+    if len(kinds) != 1:
+        raise ValueError(f"a feature names one of {', '.join(FEATURE_KINDS)} with its column, but it is {dict(value)}.")
+    fields = {key: setting for key, setting in value.items() if key != kinds[0]}
+    unknown = fields.keys() - {field.name for field in dataclasses.fields(FEATURE_KINDS[kinds[0]])}
+    if unknown:
+        raise ValueError(f"{kinds[0]} has no setting {shorten(sorted(unknown))}.")
+    return FEATURE_KINDS[kinds[0]](column=value[kinds[0]], **fields)
+
+
+def _write_feature(feature: AnyFeature) -> dict[str, Any]:
+    chosen: dict[str, Any] = {feature.kind: feature.column}
+    for field in dataclasses.fields(feature):
+        value = getattr(feature, field.name)
+        if field.name != "column" and value != field.default:
+            chosen[field.name] = value
+    return chosen
+
+
+FeatureEntry = Annotated[AnyFeature, BeforeValidator(_read_feature), PlainSerializer(_write_feature)]
+
+
+class FeatureSettings(_Section):
+    """What both towers read, and which rows teach it. `fit_on = "all"` leaks test rows, and results say so."""
+
+    fit_on: Literal["train", "all"] = "train"
+    query: Annotated[tuple[FeatureEntry, ...], Field(min_length=1)]
+    item: Annotated[tuple[FeatureEntry, ...], Field(min_length=1)]
+
+    @classmethod
+    def of(cls, features: Features) -> Self:
+        """The section that chooses these features."""
+        choices = {"query": features.query, "item": features.item}
+        return cls.model_validate({side: tuple(f.choice for f in fitted) for side, fitted in choices.items()})
+
+
+class ModelSettings(_OneOf):
+    """Which model."""
+
+    two_tower: TwoTowerSettings | None = None
+
+
+class LossSettings(_OneOf):
+    """Which loss."""
+
+    in_batch_softmax: InBatchSoftmax | None = None
+
+
+class OptimizerSettings(_OneOf):
+    """Which optimiser."""
+
+    adagrad: Adagrad | None = None
+    adamw: AdamW | None = None
+
+    @classmethod
+    def of(cls, choice: Adagrad | AdamW) -> Self:
+        """The section that names this choice."""
+        return cls(adagrad=choice) if isinstance(choice, Adagrad) else cls(adamw=choice)
+
+
+class TrainingSettings(_Section):
+    """The loss, the optimiser and the schedule."""
+
+    loss: LossSettings = LossSettings(in_batch_softmax=InBatchSoftmax())
+    optimizer: OptimizerSettings = OptimizerSettings(adagrad=Adagrad())
+    schedule: Training = Training()
+
+
+class EvaluationSettings(_Section):
+    """How the result is measured."""
+
+    protocol: Protocol = Protocol()
+
+
+class Experiment(_Section):
+    """Everything that a result depends on, from the data's name to the protocol.
+
+    Raises `SettingsError` for whatever cannot be, naming the key, what was expected and what came.
+
+    >>> load_preset("tutorial").model.chosen.layers
+    (64, 32)
+    """
+
+    data: DataSettings
+    split: SplitSettings
+    features: FeatureSettings
+    model: ModelSettings
+    training: TrainingSettings = TrainingSettings()
+    evaluation: EvaluationSettings = EvaluationSettings()
+
+    @classmethod
+    def read(cls, tables: Mapping[str, Any], where: str) -> Self:
+        """The experiment in these tables; `where` names their source in errors."""
+        try:
+            return cls.model_validate(tables)
+        except ValidationError as error:
+            raise SettingsError(f"{where}: {explain(error.errors())}") from None
+
+    def tables(self) -> dict[str, Any]:
+        """The experiment as plain tables, as `read` takes them and JSON and TOML hold them."""
+        return self.model_dump(mode="json", exclude_none=True)
+
+    def to_toml(self) -> str:
+        """The experiment as a file."""
+        return tomli_w.dumps(self.tables())
+
+    def override(self, changes: Mapping[str, Any]) -> Self:
+        """The experiment with some keys changed, in nested tables; checked anew.
+
+        >>> load_preset("tutorial").override({"training": {"schedule": {"epochs": 5}}}).training.schedule.epochs
+        5
+        """
+        return type(self).read(merge(self.tables(), changes), "the changed experiment")
+
+
+def merge(base: Mapping[str, Any], changes: Mapping[str, Any]) -> dict[str, Any]:
+    """Nested tables with the changes laid over them, key by key.
+
+    >>> merge({"a": {"b": 1, "c": 2}}, {"a": {"c": 3}})
+    {'a': {'b': 1, 'c': 3}}
+    """
+    merged = dict(base)
+    for key, value in changes.items():
+        below = merged.get(key)
+        merged[key] = merge(below, value) if isinstance(below, Mapping) and isinstance(value, Mapping) else value
+    return merged
+
+
+def preset_names() -> list[str]:
+    """The presets that come with shortlist."""
+    folder = importlib.resources.files("shortlist.settings") / "presets"
+    return sorted(path.name.removesuffix(".toml") for path in folder.iterdir() if path.name.endswith(".toml"))
+
+
+def load_preset(name: str) -> Experiment:
+    """A preset by its name; raises `SettingsError` naming the known ones."""
+    if name not in preset_names():
+        raise SettingsError(f"There is no preset {name!r}; the known ones are {shorten(preset_names())}.")
+    text = (importlib.resources.files("shortlist.settings") / "presets" / f"{name}.toml").read_text("utf-8")
+    return Experiment.read(tomllib.loads(text), f"preset {name}")

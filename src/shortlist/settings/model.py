@@ -1,0 +1,25 @@
+"""What a user decides about the model."""
+
+from typing import Annotated, Literal
+
+from pydantic import Field
+
+from shortlist.choice import choice
+
+__all__ = ["Activation", "Init", "TwoTowerSettings"]
+
+Activation = Literal["relu", "gelu", "tanh", "silu"]
+Init = Literal["keras", "torch"]
+Positive = Annotated[int, Field(gt=0)]
+
+
+@choice
+class TwoTowerSettings:
+    """Dense layers of both towers; see `shortlist.TwoTower`, which takes the same fields beside its features."""
+
+    layers: Annotated[tuple[Positive, ...], Field(min_length=1)] = (64, 32)
+    activation: Activation = "relu"
+    dropout: Annotated[float, Field(ge=0, lt=1)] = 0.0
+    normalize: bool = False
+    item_bias: bool = False
+    init: Init = "keras"

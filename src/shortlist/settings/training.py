@@ -1,0 +1,79 @@
+"""What a user decides about the loss, the optimiser and the schedule of training."""
+
+from typing import Annotated, Literal
+
+from pydantic import Field
+
+from shortlist.choice import choice
+from shortlist.errors import SettingsError
+
+__all__ = ["Adagrad", "AdamW", "InBatchSoftmax", "Training"]
+
+PositiveFloat = Annotated[float, Field(gt=0)]
+NotNegative = Annotated[float, Field(ge=0)]
+PositiveInt = Annotated[int, Field(gt=0)]
+
+
+@choice
+class InBatchSoftmax:
+    """Softmax cross entropy over the items of the batch; see `shortlist.losses.in_batch_softmax`.
+
+    `log_q` corrects for popular items being everyone's negatives, by their share of the training events.
+    `remove_accidental_hits` keeps a row's own item out of its negatives. Events' weights count wherever the
+    data has them.
+    """
+
+    reduction: Literal["sum", "mean"] = "mean"
+    temperature: PositiveFloat = 1.0
+    log_q: bool = False
+    remove_accidental_hits: bool = False
+
+
+@choice
+class Adagrad:
+    """Adagrad as Keras has it: the accumulator starts above zero, and epsilon stands under the root.
+
+    Each step adds g² to the accumulator and moves a weight by learning_rate · g / √(accumulator + epsilon).
+    Large embedding tables are updated in the rows used only.
+    """
+
+    learning_rate: PositiveFloat = 0.1
+    initial_accumulator: NotNegative = 0.1
+    epsilon: PositiveFloat = 1e-7
+
+
+@choice
+class AdamW:
+    """AdamW (Loshchilov and Hutter 2019). Every step passes over all weights, whole embedding tables included."""
+
+    learning_rate: PositiveFloat = 1e-3
+    weight_decay: NotNegative = 0.01
+    beta1: Annotated[float, Field(ge=0, lt=1)] = 0.9
+    beta2: Annotated[float, Field(ge=0, lt=1)] = 0.999
+    epsilon: PositiveFloat = 1e-8
+
+
+@choice
+class Training:
+    """How long, in what batches, and what is watched on the way.
+
+    Every `validate_every` epochs the events that `watch` names are ranked and the metrics go into the history.
+    With `patience` training stops once `metric` has not improved for that many validations, and the best
+    weights are taken back; this needs `watch="validation"`, since a model chosen on its test events has no
+    honest test any more. `seed` fixes weights, order and dropout.
+    """
+
+    epochs: PositiveInt = 20
+    batch_size: PositiveInt = 2048
+    validate_every: PositiveInt = 1
+    watch: Literal["validation", "test", "nothing"] = "validation"
+    patience: PositiveInt | None = None
+    metric: str | None = None
+    seed: Annotated[int, Field(ge=0)] = 0
+
+    def __post_init__(self) -> None:
+        if self.patience is not None and self.watch != "validation":
+            raise SettingsError(
+                f'patience (early stopping) needs watch="validation", but watch is {self.watch!r}; a model chosen '
+                "on its test events has no honest test any more."
+            )
