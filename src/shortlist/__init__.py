@@ -9,10 +9,19 @@ from typing import TYPE_CHECKING, Any
 from shortlist.errors import require_extra
 
 if TYPE_CHECKING:
-    from shortlist import errors
+    from shortlist import errors, settings
     from shortlist.bundle import load_bundle
     from shortlist.comparison import compare
-    from shortlist.data import Dataset, Split, datasets, split_by_time, split_leave_last_out, split_random, synthetic
+    from shortlist.data import (
+        Dataset,
+        Split,
+        datasets,
+        describe,
+        split_by_time,
+        split_leave_last_out,
+        split_random,
+        synthetic,
+    )
     from shortlist.experiment import Run, run_experiment, train
     from shortlist.features import Bucketize, Categories, Features, Hash, Lookup, Normalize, Text, fit_features
     from shortlist.models import TwoTower
@@ -40,12 +49,14 @@ __all__ = [
     "TwoTower",
     "compare",
     "datasets",
+    "describe",
     "errors",
     "evaluate_bundle",
     "fit_features",
     "load_bundle",
     "load_preset",
     "run_experiment",
+    "settings",
     "split_by_time",
     "split_leave_last_out",
     "split_random",
@@ -56,7 +67,16 @@ __all__ = [
 _HOMES = {
     "bundle": ["load_bundle"],
     "comparison": ["compare"],
-    "data": ["Dataset", "Split", "datasets", "split_by_time", "split_leave_last_out", "split_random", "synthetic"],
+    "data": [
+        "Dataset",
+        "Split",
+        "datasets",
+        "describe",
+        "split_by_time",
+        "split_leave_last_out",
+        "split_random",
+        "synthetic",
+    ],
     "experiment": ["Run", "run_experiment", "train"],
     "features": ["Bucketize", "Categories", "Features", "Hash", "Lookup", "Normalize", "Text", "fit_features"],
     "models": ["TwoTower"],
@@ -72,6 +92,8 @@ _EXTRAS = {
 
 
 def __getattr__(name: str) -> Any:
+    if name == "settings":
+        return importlib.import_module("shortlist.settings")
     home = _HOME_OF.get(name)
     if home is None:
         raise AttributeError(f"module 'shortlist' has no attribute {name!r}")

@@ -2,6 +2,7 @@
 
 from shortlist.data import datasets, synthetic
 from shortlist.data.dataset import Dataset, Roles
+from shortlist.data.describe import describe
 from shortlist.data.splits import (
     LeaveLastOut,
     RandomSplit,
@@ -20,6 +21,7 @@ __all__ = [
     "Split",
     "TimeSplit",
     "datasets",
+    "describe",
     "split_by_time",
     "split_leave_last_out",
     "split_random",

@@ -78,12 +78,11 @@ def distinct_rows(vectors: npt.NDArray[np.float32]) -> tuple[Rows, Rows]:
     bits: npt.NDArray[Any] = np.ascontiguousarray(vectors + np.zeros((), vectors.dtype)).view(
         f"u{vectors.dtype.itemsize}"
     )
-    odd: npt.NDArray[np.uint64] = (
-        np.random.default_rng(0).integers(1 << 63, size=bits.shape[1], dtype=np.uint64) * 2 + 1
-    )
-    sums = np.zeros(len(bits), np.uint64)
+    generator = np.random.default_rng(0)
+    odd: npt.NDArray[Any] = generator.integers(1 << 63, size=bits.shape[1], dtype=np.uint64) | np.uint64(1)
+    sums: npt.NDArray[Any] = np.zeros(len(bits), np.uint64)
     for place in range(bits.shape[1]):
-        sums += bits[:, place] * odd[place]  # wraps at 2^64, as it should
+        np.add(sums, np.multiply(bits[:, place], odd[place], dtype=np.uint64), out=sums)  # wraps at 2^64, as it should
     _, first, column_of = np.unique(sums, return_index=True, return_inverse=True)
     if not np.array_equal(bits[first[column_of]], bits):
         _, first, column_of = np.unique(bits, axis=0, return_index=True, return_inverse=True)

@@ -67,8 +67,8 @@ def bootstrap_interval(
 ) -> tuple[float, float]:
     """The 95 % percentile interval of the mean of `values` [E], drawing whole users again and again.
 
-    `user` [E] numbers the users 0, 1, …; a user's rows are drawn together, since they are not independent of each other (Efron and Tibshirani
-    1993, chapter 8). 2,000 seeded resamples.
+    `user` [E] numbers the users 0, 1, …; a user's rows are drawn together, since they are not independent of
+    each other (Efron and Tibshirani 1993, chapter 8). 2,000 seeded resamples.
 
     >>> low, high = bootstrap_interval(np.array([1.0, 1.0, 0.0, 0.0]), np.array([0, 0, 1, 1]))
     >>> low, high

@@ -63,6 +63,12 @@ class Run:
             protocol=protocol or self.protocol,
         )
 
+    @property
+    def notes(self) -> list[str]:
+        """What the reader of this run's results should know, in sentences."""
+        leak = "The features were fitted on all events, test events too: their vocabularies and statistics leak."
+        return [*self.split.notes, *([leak] if self.fit_on == "all" else [])]
+
     def item_vectors(self) -> npt.NDArray[np.float32]:
         """The vectors of the whole catalogue [N, D]."""
         vectors: npt.NDArray[np.float32] = item_vectors(self.model, self.tables).cpu().numpy()
@@ -133,5 +139,5 @@ def _describe(run: Run) -> dict[str, Any]:
         "train_events": train.num_events,
         "users": train.num_users,
         "items": train.num_items,
-        "notes": list(run.split.notes),
+        "notes": run.notes,
     }

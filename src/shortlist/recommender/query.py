@@ -1,7 +1,7 @@
 """One query from outside, as the one-row tables that the encoder takes."""
 
 import dataclasses
-import datetime
+import datetime as dt
 from collections.abc import Mapping, Sequence
 from typing import Any
 
@@ -68,14 +68,14 @@ def _series(column: str, value: Any, features: Sequence[FittedFeature]) -> pl.Se
         raise DataError(f"The query's {column!r} has a value that cannot be read: {value!r} ({error}).") from error
 
 
-def _number_or_time(column: str, text: str) -> float | datetime.datetime:
+def _number_or_time(column: str, text: str) -> float | dt.datetime:
     """A number or an ISO time, for values that come as text, from a command line for instance."""
     try:
         return float(text)
     except ValueError:
         pass
     try:
-        return datetime.datetime.fromisoformat(text)
+        return dt.datetime.fromisoformat(text)
     except ValueError:
         raise DataError(
             f"The query's {column!r} should be a number or a time such as 2026-01-31T12:00, but it is {text!r}."

@@ -100,6 +100,14 @@ class Recommender:
         hint = f"Labels that contain it: {shorten(close)}." if close else "Look it up in the items table."
         raise UnknownIdError(f"No item has the label {label!r}. {hint}")
 
+    def __contains__(self, item_id: Id) -> bool:
+        """Whether the catalogue holds an item with this id."""
+        try:
+            self.row(item_id)
+        except UnknownIdError:
+            return False
+        return True
+
     def row(self, item_id: Id) -> int:
         """The catalogue row of an id; text is taken for a whole number where ids are whole numbers."""
         if item_id in self._row_of:

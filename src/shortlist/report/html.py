@@ -30,7 +30,7 @@ PAGE = """<!doctype html>
 <style>
 :root {{ color-scheme: light; }}
 body {{ margin: 0; padding: 16px; background: #fff; color: #1f2328; font-family: {font}; }}
-#chart, #chart.vega-embed {{ display: block; max-width: {width}px; margin: 0 auto; }}
+#chart, #chart.vega-embed {{ display: block; max-width: 960px; margin: 0 auto; }}
 #chart svg {{ display: block; width: 100%; height: auto; }}
 </style>
 </head>
@@ -43,18 +43,17 @@ body {{ margin: 0; padding: 16px; background: #fff; color: #1f2328; font-family:
 """
 
 
-def page(spec: Mapping[str, object], *, svg: str, title: str, width: int, font: str, vegalite: str) -> str:
+def page(spec: Mapping[str, object], *, svg: str, title: str, font: str, vegalite: str) -> str:
     """A complete HTML document that draws a Vega-Lite specification; every text in it stays text.
 
     `svg` is the same picture, shown until the script has drawn the living one and where scripts are off.
-    `width` is the largest width in pixels; a narrower window shrinks the picture. `vegalite` is the version
-    of Vega-Lite that the specification was written for, such as "v6.1".
+    A narrow window shrinks it. `vegalite` is the version of Vega-Lite that the specification was written for,
+    such as "v6.1".
     """
     return PAGE.format(
         policy=POLICY,
         title=html.escape(title),
         font=font,
-        width=width,
         svg=svg,
         # JSON knows no markup: these three signs are all that a browser could take for the script's end.
         spec=json.dumps(spec).replace("<", "\\u003c").replace(">", "\\u003e").replace("&", "\\u0026"),

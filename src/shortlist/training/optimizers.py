@@ -7,6 +7,7 @@ from torch import Tensor
 from torch.optim import AdamW as TorchAdamW
 from torch.optim import Optimizer
 
+from shortlist.models import Tower
 from shortlist.settings.training import Adagrad, AdamW
 
 __all__ = ["KerasAdagrad", "make_optimizer"]
@@ -54,10 +55,10 @@ class KerasAdagrad(Optimizer):
 
     def _step_rows(self, parameter: Tensor, gradient: Tensor, learning_rate: float, epsilon: float) -> None:
         gradient = gradient.coalesce()  # a row used twice moves once, by the sum
-        rows, values = gradient.indices()[0], gradient.values()  # type: ignore[operator]
+        rows, values = gradient.indices()[0], gradient.values()
         accumulator = self.state[parameter]["accumulator"]
         accumulator.index_add_(0, rows, values * values)
-        root = (accumulator[rows] + epsilon).sqrt_()
+        root = torch.sqrt(accumulator[rows] + epsilon)
         parameter.index_add_(0, rows, values / root, alpha=-learning_rate)
 
 
@@ -65,7 +66,7 @@ def make_optimizer(choice: Adagrad | AdamW, model: torch.nn.Module) -> Optimizer
     """The optimiser over the model's weights, and the kind of gradient that it can take set in the towers."""
     sparse = isinstance(choice, Adagrad)
     for module in model.modules():
-        if hasattr(module, "sparse_gradients"):
+        if isinstance(module, Tower):
             module.sparse_gradients(sparse)
     match choice:
         case Adagrad():

@@ -1,0 +1,1 @@
+"""The command line: results on stdout, progress on stderr, one sentence for an error."""

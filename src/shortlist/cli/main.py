@@ -1,0 +1,52 @@
+"""The command `shortlist`. Nothing heavy loads here: names come from the package's root when a command runs."""
+
+import sys
+from typing import Annotated
+
+import typer
+
+from shortlist.cli import answers, data, training
+from shortlist.errors import SettingsError, ShortlistError
+
+__all__ = ["app", "main"]
+
+app = typer.Typer(
+    name="shortlist",
+    help="Deep two-tower retrieval: from tables of events to a trained, honestly evaluated, served shortlist.",
+    epilog="Example: shortlist describe movielens-100k",
+    no_args_is_help=True,
+    pretty_exceptions_enable=False,
+    context_settings={"help_option_names": ["-h", "--help"]},
+)
+for group in (data.commands, training.commands, answers.commands):
+    app.registered_commands.extend(group.registered_commands)
+
+
+def _show_version(wanted: bool) -> None:
+    if wanted:
+        # Here, because the look-up of installed packages costs more than all of --help.
+        from importlib.metadata import version
+
+        typer.echo(f"shortlist {version('shortlist')}")
+        raise typer.Exit
+
+
+@app.callback()
+def root(
+    debug: Annotated[bool, typer.Option("--debug", help="Show the whole traceback of an error.")] = False,
+    version: Annotated[
+        bool, typer.Option("--version", callback=_show_version, is_eager=True, help="Show the version and exit.")
+    ] = False,
+) -> None:
+    """Options that stand before a command; `main` reads --debug where an error arrives."""
+
+
+def main() -> None:
+    """Run the command line; an error is one sentence on stderr, with exit code 2 for a wrong choice and else 1."""
+    try:
+        app()
+    except ShortlistError as error:
+        if "--debug" in sys.argv:
+            raise
+        typer.echo(f"shortlist: {error}", err=True)
+        sys.exit(2 if isinstance(error, SettingsError) else 1)

@@ -1,0 +1,58 @@
+"""How results are printed: a table for people, JSON for programs."""
+
+import json
+from collections.abc import Callable, Sequence
+from typing import Annotated, Any
+
+import typer
+from rich.console import Console
+from rich.table import Table
+
+__all__ = ["AsJson", "show", "show_metrics", "table"]
+
+AsJson = Annotated[bool, typer.Option("--json", help="Print the result as JSON.")]
+
+
+def show(result: Any, as_json: bool, for_people: Callable[[], None]) -> None:
+    """Print the result to stdout: as JSON, or as `for_people` prints it."""
+    if as_json:
+        typer.echo(json.dumps(result, ensure_ascii=False, allow_nan=False))
+    else:
+        for_people()
+
+
+def table(title: str, columns: Sequence[str], rows: Sequence[Sequence[str]]) -> None:
+    """A table on stdout under its title: the first column to the left, the others to the right."""
+    typer.echo(title)
+    drawn = Table()
+    for place, column in enumerate(columns):
+        drawn.add_column(column, justify="right" if place else "left", no_wrap=place == 0)
+    for row in rows:
+        drawn.add_row(*row)
+    # Without a terminal Rich takes 80 columns; a file or a pipe has no edge.
+    console = Console(markup=False, highlight=False)
+    if not console.is_terminal:
+        console = Console(markup=False, highlight=False, width=160)
+    console.print(drawn)
+
+
+def show_metrics(assessment: dict[str, Any]) -> None:
+    """An assessment for people: the protocol once, the model and each baseline in a column, the verdict."""
+    metrics: dict[str, float] = assessment["metrics"]
+    protocol = next(iter(metrics)).partition("/")[2].replace("_", " ").replace("/", " · ")
+    counts = assessment["counts"]
+    title = f"{counts['targets']:,} targets of {counts['users']:,} users among {counts['items']:,} items · {protocol}"
+    baselines = assessment["baselines"]
+    rows = [
+        [name.partition("/")[0], f"{value:.4f}", *(f"{baseline[name]:.4f}" for baseline in baselines.values())]
+        for name, value in metrics.items()
+    ]
+    table(title, ["metric", "model", *baselines], rows)
+    for count, says in (
+        ("absent_targets", "targets name items that the catalogue does not hold and were not ranked"),
+        ("repeated_targets", "targets repeat a user and item and were counted once"),
+        ("seen_targets", "targets were touched by their user before; they were ranked all the same"),
+    ):
+        if counts[count]:
+            typer.echo(f"{counts[count]:,} {says}.")
+    typer.echo(assessment["verdict"])

@@ -1,0 +1,191 @@
+"""One experiment at several depths and seeds, in one process."""
+
+import dataclasses
+import statistics
+from collections.abc import Sequence
+from typing import Any
+
+import numpy as np
+
+from shortlist.comparison.differences import Difference, differences
+from shortlist.comparison.memory import peak_memory, reset_peak_memory
+from shortlist.data import Dataset, datasets
+from shortlist.errors import SettingsError
+from shortlist.evaluation import Evaluation, Verdict, bootstrap_interval
+from shortlist.experiment import run_experiment
+from shortlist.settings import Experiment, Protocol
+from shortlist.training import ProgressBar
+
+__all__ = ["ComparedRun", "Comparison", "compare", "depth_name"]
+
+Layers = tuple[int, ...]
+
+
+@dataclasses.dataclass(frozen=True)
+class ComparedRun:
+    """One depth with one seed. `peak_memory_mib` covers training and validation, and is None where unmeasurable.
+
+    `curve` is the decisive metric at each validated epoch; `seconds` are training and validations together.
+    """
+
+    layers: Layers
+    seed: int
+    evaluation: Evaluation
+    curve: dict[int, float]
+    parameters: int
+    seconds: float
+    peak_memory_mib: float | None
+
+    def to_json(self) -> dict[str, Any]:
+        """The run as plain JSON values, its metrics by their full names."""
+        return {
+            "layers": list(self.layers),
+            "seed": self.seed,
+            "metrics": self.evaluation.metrics,
+            "parameters": self.parameters,
+            "seconds": self.seconds,
+            "peak_memory_mib": self.peak_memory_mib,
+            "curve": {str(epoch): value for epoch, value in self.curve.items()},
+        }
+
+
+@dataclasses.dataclass(frozen=True)
+class Comparison:
+    """All runs of a comparison with the baselines on the same targets."""
+
+    experiment: Experiment
+    runs: tuple[ComparedRun, ...]
+    baselines: dict[str, Evaluation]
+
+    @property
+    def protocol(self) -> Protocol:
+        return self.experiment.evaluation.protocol
+
+    @property
+    def by_depth(self) -> dict[str, list[ComparedRun]]:
+        """The runs of each depth, by the depth's name, in the order given."""
+        depths: dict[str, list[ComparedRun]] = {}
+        for run in self.runs:
+            depths.setdefault(depth_name(run.layers), []).append(run)
+        return depths
+
+    @property
+    def summary(self) -> list[dict[str, Any]]:
+        """A line for each depth: mean, spread and range of the decisive metric over seeds, and what it cost.
+
+        `deviation` is the sample standard deviation over seeds, None for one seed.
+        """
+        metric = self.protocol.decisive
+        lines = []
+        for runs in self.by_depth.values():
+            values = [run.evaluation.value(metric) for run in runs]
+            memory = [run.peak_memory_mib for run in runs if run.peak_memory_mib is not None]
+            lines.append(
+                {
+                    "layers": list(runs[0].layers),
+                    "seeds": [run.seed for run in runs],
+                    "metric": self.protocol.name(metric),
+                    "mean": statistics.fmean(values),
+                    "deviation": statistics.stdev(values) if len(values) > 1 else None,
+                    "lowest": min(values),
+                    "highest": max(values),
+                    "parameters": runs[0].parameters,
+                    "seconds": statistics.fmean(run.seconds for run in runs),
+                    "peak_memory_mib": max(memory) if memory else None,
+                }
+            )
+        return lines
+
+    @property
+    def differences(self) -> list[Difference]:
+        """Every pair of depths, and whether its difference is real."""
+        evaluations = {name: [run.evaluation for run in runs] for name, runs in self.by_depth.items()}
+        return differences(evaluations, self.protocol.decisive)
+
+    @property
+    def verdicts(self) -> list[Verdict]:
+        """Each depth, averaged over its seeds, against each baseline, with the interval over users."""
+        metric = self.protocol.decisive
+        found = []
+        for name, runs in self.by_depth.items():
+            gains = np.mean([run.evaluation.gains(metric) for run in runs], axis=0)
+            for baseline_name, baseline in self.baselines.items():
+                lead = gains - baseline.gains(metric)
+                low, high = bootstrap_interval(lead, baseline.targets.by_user[0])
+                found.append(
+                    Verdict(metric, name, baseline_name, float(gains.mean()), baseline.value(metric), low, high)
+                )
+        return found
+
+    def to_json(self) -> dict[str, Any]:
+        """The comparison as plain JSON values."""
+        return {
+            "experiment": self.experiment.tables(),
+            "rows": [run.to_json() for run in self.runs],
+            "summary": self.summary,
+            "baselines": {name: baseline.metrics for name, baseline in self.baselines.items()},
+            "verdicts": [str(verdict) for verdict in self.verdicts],
+            "differences": [difference.to_json() for difference in self.differences],
+        }
+
+
+def compare(
+    experiment: Experiment,
+    layers: Sequence[Sequence[int]],
+    seeds: Sequence[int],
+    *,
+    data: Dataset | None = None,
+    progress: bool = True,
+) -> Comparison:
+    """Run the experiment once for each depth and each seed.
+
+    The split stays the same, so that differences are the models'; a seed changes the weights' start, the order
+    of events and dropout. Raises `SettingsError` for no depth, no seed, or one given twice.
+    """
+    depths = [tuple(depth) for depth in layers]
+    _refuse_repeats("layers", depths)
+    _refuse_repeats("seed", list(seeds))
+    plans = [
+        (depth, seed, experiment.override({"model": {"two_tower": {"layers": list(depth)}},
+                                           "training": {"schedule": {"seed": seed}}}))
+        for depth in depths
+        for seed in seeds
+    ]  # fmt: skip
+    data = datasets.load(experiment.data.source) if data is None else data
+    protocol = experiment.evaluation.protocol
+    runs: list[ComparedRun] = []
+    baselines: dict[str, Evaluation] = {}
+    with ProgressBar(protocol.decisive, shown=progress) as bar:
+        bar.expect(len(plans) * experiment.training.schedule.epochs)
+        for depth, seed, plan in plans:
+            bar.start(f"{depth_name(depth)} seed {seed}")
+            measured = reset_peak_memory()
+            run = run_experiment(plan, data=data, progress=bar.advance)
+            assessment = run.evaluate()
+            baselines = assessment.baselines
+            runs.append(
+                ComparedRun(
+                    layers=depth,
+                    seed=seed,
+                    evaluation=assessment.model,
+                    curve=run.history.curve(protocol.name(protocol.decisive)),
+                    parameters=run.model.num_parameters,
+                    seconds=run.history.seconds,
+                    peak_memory_mib=peak_memory() if measured else None,
+                )
+            )
+    return Comparison(experiment, tuple(runs), baselines)
+
+
+def depth_name(layers: Sequence[int]) -> str:
+    """What a depth is called in tables and pictures.
+
+    >>> depth_name((64, 32))
+    '[64, 32]'
+    """
+    return str(list(layers))
+
+
+def _refuse_repeats(name: str, values: Sequence[object]) -> None:
+    if not values or len(set(values)) < len(values):
+        raise SettingsError(f"compare wants at least one {name} and each once, but got {list(values)}.")
