@@ -55,7 +55,16 @@ def choice(cls: type[T]) -> type[T]:
 
 def explain(problems: Iterable[Any]) -> str:
     """Pydantic's findings as sentences that name the field, what was expected and what came."""
-    return " ".join(_sentence(problem) for problem in problems)
+    listed = list(problems)
+    return " ".join(_sentence(problem) for problem in listed if not _echoes(problem, listed))
+
+
+def _echoes(problem: Any, problems: list[Any]) -> bool:
+    """Whether a list is called too short only because its entries, named in other findings, were refused."""
+    loc = problem["loc"]
+    return problem["type"] == "too_short" and any(
+        len(other["loc"]) > len(loc) and other["loc"][: len(loc)] == loc for other in problems
+    )
 
 
 def _named(loc: tuple[Any, ...], fields: list[str]) -> tuple[Any, ...]:
@@ -70,6 +79,8 @@ def _sentence(problem: Any) -> str:
             return f"{where} is missing."
         case "extra_forbidden" | "unexpected_keyword_argument":
             return f"{where} is not a known key; take it out or correct its spelling."
+        case "unexpected_positional_argument":
+            return f"{_short(problem['input'])} is one argument too many."
         case "value_error":
             # Our own checks carry their own sentence.
             return f"{where}: {problem['ctx']['error']}" if problem["loc"] else str(problem["ctx"]["error"])

@@ -86,9 +86,11 @@ def compare(
     metric = protocol.name(protocol.decisive)
     curves = {name: [run.curve for run in runs] for name, runs in comparison.by_depth.items()}
     baselines = {name: baseline.metrics[metric] for name, baseline in comparison.baselines.items()}
+    result = comparison.to_json()
+    written = folder / "comparison.json"
+    written.write_text(json.dumps(result, indent=1, ensure_ascii=False), "utf-8")
     pictures = save_curves(folder, curves, baselines, metric, references)
-    result = {**comparison.to_json(), "files": [str(path) for path in pictures]}
-    (folder / "comparison.json").write_text(json.dumps(result, indent=1, ensure_ascii=False), "utf-8")
+    result["files"] = [str(path) for path in (written, *pictures)]
     show(result, as_json, lambda: _show_comparison(result, [str(each) for each in comparison.differences]))
 
 

@@ -77,7 +77,6 @@ class Dataset:
         self.has_users = users is not None
         events = _clean_events(to_frame(interactions, "interactions"), self.roles)
         self.items = _catalogue(items, events, item_id, "items")
-        self.users = _catalogue(users, events, query_id, "users")
         if label is not None:
             check_columns(self.items, [label], "items")
         item_rows = rows_of_ids(events[item_id], self.items[item_id])
@@ -87,6 +86,7 @@ class Dataset:
             events, item_rows = events.filter(~unknown), item_rows[~unknown]
         self.interactions = events
         self.item_rows = item_rows
+        self.users = _catalogue(users, events, query_id, "users")
         self._add_unlisted_users()
         self.user_rows = rows_of_ids(events[query_id], self.users[query_id])
 
@@ -144,7 +144,7 @@ class Dataset:
     def with_own_items(self) -> Self:
         """The same events over a catalogue of just the items that they touch, in the catalogue's order."""
         narrowed = copy.copy(self)
-        narrowed.items = self.items[np.unique(self.item_rows)]
+        narrowed.items = self.items[np.unique(self.item_rows[self.item_rows >= 0])]
         return narrowed.with_items_of(narrowed)
 
     def fingerprint(self) -> str:
@@ -154,13 +154,18 @@ class Dataset:
             digest.update(f"{name}:{frame.height}".encode())
             for column in sorted(frame.columns):
                 digest.update(f"{column}:{frame[column].dtype}".encode())
-                _digest_column(digest, frame[column])
+                _digest_column(digest, frame[column], f"{name}.{column}")
         return digest.hexdigest()
 
     def _refuse_unknown(self, events: pl.DataFrame, unknown: npt.NDArray[np.bool_], policy: str) -> None:
-        if policy == "drop":
-            return
         names = events[self.roles.item_id].filter(unknown).unique(maintain_order=True).to_list()
+        if policy == "drop":
+            if unknown.all():
+                raise DataError(
+                    f"No event names an item that the items table holds: {shorten(names)}. "
+                    "Check that both tables write their ids in the same way."
+                )
+            return
         raise DataError(
             f"{int(unknown.sum())} events name {len(names)} items that the items table does not hold: "
             f'{shorten(names)}. Add these items, or drop the events with unknown_items="drop".'
@@ -176,6 +181,8 @@ class Dataset:
 
 
 def _clean_events(events: pl.DataFrame, roles: Roles) -> pl.DataFrame:
+    if roles.query_id == roles.item_id:
+        raise DataError(f"query_id and item_id both name column {roles.query_id!r}; each needs one of its own.")
     wanted = [c for c in (roles.query_id, roles.item_id, roles.time, roles.weight) if c is not None]
     check_columns(events, wanted, "interactions")
     events = events.with_columns(
@@ -211,12 +218,30 @@ def _catalogue(table: Any, events: pl.DataFrame, column: str, name: str) -> pl.D
     return frame.with_columns(ids)
 
 
-def _digest_column(digest: Any, column: pl.Series) -> None:
+def _digest_column(digest: Any, column: pl.Series, where: str) -> None:
+    """Feed the digest with which values are missing and with all the others, nested ones level by level."""
     digest.update(column.is_null().to_numpy().tobytes())
-    if column.dtype.is_numeric() or column.dtype.is_temporal() or column.dtype == pl.Boolean:
+    dtype = column.dtype
+    if isinstance(dtype, pl.List | pl.Array):
+        lists = column.arr.to_list() if isinstance(dtype, pl.Array) else column
+        lengths = lists.list.len().fill_null(0)
+        digest.update(lengths.to_numpy().tobytes())
+        # An empty list would explode to a null.
+        _digest_column(digest, lists.filter(lengths > 0).explode(), where)
+    elif isinstance(dtype, pl.Struct):
+        for field in dtype.fields:
+            _digest_column(digest, column.struct.field(field.name), f"{where}.{field.name}")
+    elif _is_plain(dtype):
         digest.update(column.to_physical().fill_null(0).to_numpy().tobytes())
-        return
-    texts = column.cast(pl.List(pl.String)).list.join("\x1f") if column.dtype == pl.List else column.cast(pl.String)
-    texts = texts.fill_null("")
-    digest.update(texts.str.len_bytes().to_numpy().tobytes())
-    digest.update("".join(texts.to_list()).encode())
+    elif dtype == pl.Object:
+        raise DataError(f"{where} holds Python objects, whose values have no fixed form; convert or drop it.")
+    else:
+        texts = (column.bin.encode("hex") if dtype == pl.Binary else column.cast(pl.String)).fill_null("")
+        digest.update(texts.str.len_bytes().to_numpy().tobytes())
+        digest.update("".join(texts.to_list()).encode())
+
+
+def _is_plain(dtype: pl.DataType) -> bool:
+    """Whether NumPy holds these values as they are, in 64 bits or fewer."""
+    wide = dtype.is_decimal() or dtype in (pl.Int128, pl.UInt128)
+    return dtype == pl.Boolean or ((dtype.is_numeric() or dtype.is_temporal()) and not wide)

@@ -1,5 +1,6 @@
 """Worlds with a known answer, to tell a model that learns from one that does not."""
 
+import copy
 import dataclasses
 
 import numpy as np
@@ -83,15 +84,7 @@ def permuted_items(data: Dataset, *, seed: int = 0) -> Dataset:
     [7, 7, 8]
     """
     order = np.random.default_rng(seed).permutation(data.num_events)
-    column, roles = data.roles.item_id, data.roles
-    shuffled = data.interactions.with_columns(data.interactions[column][order])
-    return Dataset(
-        shuffled,
-        items=data.items if data.has_items else None,
-        users=data.users if data.has_users else None,
-        query_id=roles.query_id,
-        item_id=roles.item_id,
-        label=roles.label,
-        time=roles.time,
-        weight=roles.weight,
-    )
+    shuffled = copy.copy(data)
+    shuffled.interactions = data.interactions.with_columns(data.interactions[data.roles.item_id][order])
+    shuffled.item_rows = data.item_rows[order]
+    return shuffled

@@ -20,11 +20,14 @@ def to_frame(table: Any, name: str) -> pl.DataFrame:
     """
     if isinstance(table, pl.DataFrame):
         return table
-    if isinstance(table, pl.LazyFrame):
-        return table.collect()
     try:
+        if isinstance(table, pl.LazyFrame):
+            return table.collect()
+        if table is None or isinstance(table, str):
+            # Polars would make an empty frame of the one, and a frame of one cell of the other.
+            raise TypeError("it is no table")
         return pl.DataFrame(table)
-    except (TypeError, ValueError, pl.exceptions.PolarsError) as error:
+    except (TypeError, ValueError, OverflowError, pl.exceptions.PolarsError) as error:
         raise DataError(
             f"The {name} table should be a frame that speaks Arrow (Polars, pandas, pyarrow, DuckDB) or a dict "
             f"of columns, but it is a {type(table).__name__} that could not be read: {error}"
@@ -49,9 +52,7 @@ def clean_ids(ids: pl.Series, where: str) -> pl.Series:
     if isinstance(dtype, pl.Categorical | pl.Enum):
         ids = ids.cast(pl.String)
     elif dtype.is_integer():
-        if dtype == pl.UInt64 and bool((ids > np.iinfo(np.int64).max).any()):
-            raise DataError(f"{where} holds integers above 2^63; turn them into strings.")
-        ids = ids.cast(pl.Int64)
+        ids = _as_int64(ids, where, "turn them into strings")
     elif dtype != pl.String:
         raise DataError(
             f"{where} should hold ids as strings or integers, but its type is {dtype}; convert it first "
@@ -76,10 +77,10 @@ def clean_weights(weights: pl.Series, where: str) -> npt.NDArray[np.float32]:
     if not weights.dtype.is_numeric():
         raise DataError(f"{where} should hold numbers, but its type is {weights.dtype}.")
     values = weights.cast(pl.Float64).fill_null(float("nan")).to_numpy()
-    bad = np.flatnonzero(~(np.isfinite(values) & (values >= 0)))
+    bad = np.flatnonzero(~((values >= 0) & (values <= np.finfo(np.float32).max)))
     if bad.size:
         raise DataError(
-            f"{where} should hold weights that are finite and not negative, but row {bad[0]} holds "
+            f"{where} should hold weights that are finite (in float32) and not negative, but row {bad[0]} holds "
             f"{values[bad[0]]} ({bad.size} such rows); correct or drop them."
         )
     return values.astype(np.float32)
@@ -92,7 +93,7 @@ def epoch_seconds(times: pl.Series, where: str) -> pl.Series:
         row = int(times.is_null().arg_max() or 0)
         raise DataError(f"{where} has {times.null_count()} missing times, the first in row {row}; drop these rows.")
     if dtype.is_integer():
-        return times.cast(pl.Int64)
+        return _as_int64(times, where, "give the times in a larger unit")
     if dtype == pl.Date or isinstance(dtype, pl.Datetime):
         return times.cast(pl.Datetime("us")).dt.epoch("us") / 1_000_000
     raise DataError(f"{where} should hold datetimes, dates or integers, but its type is {dtype}; convert it first.")
@@ -103,3 +104,10 @@ def rows_of_ids(ids: pl.Series, catalogue: pl.Series) -> npt.NDArray[np.int64]:
     index = pl.DataFrame({"id": catalogue}).with_row_index("row")
     found = pl.DataFrame({"id": ids}).join(index, on="id", how="left", maintain_order="left")
     return found["row"].cast(pl.Int64).fill_null(-1).to_numpy().copy()
+
+
+def _as_int64(integers: pl.Series, where: str, remedy: str) -> pl.Series:
+    fitting = integers.cast(pl.Int64, strict=False)
+    if fitting.null_count() > integers.null_count():
+        raise DataError(f"{where} holds integers beyond 2^63; {remedy}.")
+    return fitting

@@ -79,7 +79,7 @@ def distinct_rows(vectors: npt.NDArray[np.float32]) -> tuple[Rows, Rows]:
         f"u{vectors.dtype.itemsize}"
     )
     generator = np.random.default_rng(0)
-    odd: npt.NDArray[Any] = generator.integers(1 << 63, size=bits.shape[1], dtype=np.uint64) | np.uint64(1)
+    odd: npt.NDArray[Any] = np.bitwise_or(generator.integers(1 << 63, size=bits.shape[1], dtype=np.uint64), 1)
     sums: npt.NDArray[Any] = np.zeros(len(bits), np.uint64)
     for place in range(bits.shape[1]):
         np.add(sums, np.multiply(bits[:, place], odd[place], dtype=np.uint64), out=sums)  # wraps at 2^64, as it should

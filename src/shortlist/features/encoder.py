@@ -117,7 +117,7 @@ def _check_names(side: str, features: Sequence[FeatureChoice]) -> None:
 def _column(table: pl.DataFrame, column: str, side: str, others: list[pl.DataFrame]) -> pl.Series:
     if column in table.columns:
         return table[column]
-    known = [name for frame in (*others, table) for name in frame.columns]
+    known = dict.fromkeys(name for frame in (*others, table) for name in frame.columns)
     raise DataError(
         f"The {side} tower wants column {column!r}, which its tables do not hold; they have {shorten(known, 12)}."
     )

@@ -86,7 +86,7 @@ class Hash:
     column: str
     num_rows: Annotated[int, Field(ge=2)]
     width: Positive = 32
-    seed: Annotated[int, Field(ge=0)] = 0
+    seed: Annotated[int, Field(ge=0, lt=2**64)] = 0
     missing: Literal["unknown", "error"] = "unknown"
 
     def fit(self, values: pl.Series) -> "FittedHash":

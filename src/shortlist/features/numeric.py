@@ -8,9 +8,9 @@ import polars as pl
 from pydantic import Field
 
 from shortlist.choice import choice
-from shortlist.errors import DataError, SettingsError
+from shortlist.errors import DataError, SettingsError, shorten
 from shortlist.features.encoded import Numbers, Rows
-from shortlist.features.feature import FittedFeature, Positive, refuse_missing
+from shortlist.features.feature import FittedFeature, Positive
 
 __all__ = ["Bucketize", "FittedBucketize", "FittedNormalize", "Normalize"]
 
@@ -44,16 +44,16 @@ class Bucketize:
 
     def __post_init__(self) -> None:
         if isinstance(self.boundaries, tuple):
-            edges = np.array(self.boundaries, np.float32)
-            if not edges.size or not (np.diff(edges) > 0).all():
+            with np.errstate(over="ignore"):
+                edges = np.array(self.boundaries).astype(np.float32)
+            if not edges.size or not np.isfinite(edges).all() or not (np.diff(edges) > 0).all():
                 raise SettingsError(
-                    f"boundaries should be ascending numbers that differ in float32, but they are {self.boundaries}."
+                    "boundaries should be ascending numbers that are finite and differ in float32, but they are "
+                    f"{shorten(self.boundaries) or 'none at all'}."
                 )
 
     def fit(self, values: pl.Series) -> "FittedBucketize":
-        refuse_missing(values, self.column, self.missing)
-        numbers = as_numbers(values, self.column)
-        present = _present(numbers, self.column)
+        present = _present(values, self.column, self.missing)
         if isinstance(self.boundaries, tuple):
             edges = np.array(self.boundaries)
         elif self.method == "equal_width":
@@ -80,6 +80,9 @@ class FittedBucketize(FittedFeature):
         rows = np.searchsorted(self.boundaries, numbers.astype(np.float32), side="right")
         return Rows(rows.astype(np.int32))
 
+    def known(self, values: pl.Series) -> npt.NDArray[np.bool_]:
+        return ~np.isnan(as_numbers(values, self.column))
+
     def state(self) -> dict[str, Any]:
         # float32 goes through float64 text and back without a change.
         return {"boundaries": [float(edge) for edge in self.boundaries], "mean": self.mean}
@@ -102,8 +105,7 @@ class Normalize:
     missing: MissingNumber = "mean"
 
     def fit(self, values: pl.Series) -> "FittedNormalize":
-        refuse_missing(values, self.column, self.missing)
-        present = _present(as_numbers(values, self.column), self.column)
+        present = _present(values, self.column, self.missing)
         return FittedNormalize(self, float(present.mean()), float(present.std()))
 
     def restore(self, state: dict[str, Any]) -> "FittedNormalize":
@@ -122,12 +124,15 @@ class FittedNormalize(FittedFeature):
         normal = (numbers - self.mean) / max(self.deviation, SMALLEST_DEVIATION)
         return Numbers(normal.astype(np.float32)[:, None])
 
+    def known(self, values: pl.Series) -> npt.NDArray[np.bool_]:
+        return ~np.isnan(as_numbers(values, self.column))
+
     def state(self) -> dict[str, Any]:
         return {"mean": self.mean, "deviation": self.deviation}
 
 
 def as_numbers(values: pl.Series, column: str) -> npt.NDArray[np.float64]:
-    """Values [N] as float64, missing ones as NaN; raises `DataError` for other types and for infinity."""
+    """Values [N] as float64, missing ones as NaN; raises `DataError` for other types and beyond float32's range."""
     dtype = values.dtype
     if dtype == pl.Date or isinstance(dtype, pl.Datetime):
         seconds = values.cast(pl.Datetime("us")).dt.epoch("us").cast(pl.Float64) / 1_000_000
@@ -138,9 +143,12 @@ def as_numbers(values: pl.Series, column: str) -> npt.NDArray[np.float64]:
             f"Column {column!r} should hold numbers or times, but its type is {dtype}; convert it, or use Lookup."
         )
     numbers = seconds.fill_null(float("nan")).to_numpy()
-    infinite = np.flatnonzero(np.isinf(numbers))
-    if infinite.size:
-        raise DataError(f"Column {column!r} holds infinity in row {infinite[0]}; correct it or leave it missing.")
+    beyond = np.flatnonzero(np.abs(numbers) > np.finfo(np.float32).max)
+    if beyond.size:
+        raise DataError(
+            f"Column {column!r} holds {numbers[beyond[0]]} in row {beyond[0]}, which is infinite in float32; "
+            "correct it or leave it missing."
+        )
     return numbers
 
 
@@ -158,7 +166,9 @@ def filled(values: pl.Series, column: str, missing: MissingNumber, mean: float) 
     return np.where(absent, mean if missing == "mean" else missing, numbers)
 
 
-def _present(numbers: npt.NDArray[np.float64], column: str) -> npt.NDArray[np.float64]:
+def _present(values: pl.Series, column: str, missing: MissingNumber) -> npt.NDArray[np.float64]:
+    """The numbers to learn from, after the same check for missing ones as `filled` makes."""
+    numbers = filled(values, column, "error", 0) if missing == "error" else as_numbers(values, column)
     present = numbers[~np.isnan(numbers)]
     if not present.size:
         raise DataError(f"Column {column!r} holds no number at all in the rows that features are fitted on; drop it.")

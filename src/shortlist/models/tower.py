@@ -35,7 +35,8 @@ class Tower(nn.Module):
     ) -> None:
         super().__init__()
         self.feature_names = [feature.name for feature in features]
-        self.embeddings = nn.ModuleDict({feature.name: _embedding(feature) for feature in features})
+        # A list, since the keys of a ModuleDict may not hold a dot and columns' names do.
+        self.embeddings = nn.ModuleList(_embedding(feature) for feature in features)
         inputs = sum(feature.width for feature in features)
         blocks: list[nn.Module] = []
         width = inputs
@@ -52,7 +53,8 @@ class Tower(nn.Module):
         self.bias = nn.Linear(inputs, 1) if extra == "bias" else None
 
     def forward(self, features: Mapping[str, TowerInput]) -> Tensor:
-        parts = [self.embeddings[name](features[name]) for name in self.feature_names]
+        named = zip(self.feature_names, self.embeddings, strict=True)
+        parts = [embedding(features[name]) for name, embedding in named]
         joined = torch.cat(parts, dim=1)  # [B, sum of widths]
         vectors: Tensor = self.layers(joined)  # [B, D]
         if self.normalize:

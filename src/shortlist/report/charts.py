@@ -232,8 +232,9 @@ def _ticks(values: Sequence[float]) -> tuple[tuple[float, ...], int]:
     low, high = min(values), max(values)
     low = 0.0 if 0 <= low <= (high - low) / 2 else low
     span = high - low
-    if span <= 1e-9 * max(abs(low), abs(high)):  # all the same, but for rounding
+    if span <= 1e-9 * max(abs(low), abs(high)):  # all the same, but for rounding: put them in the middle
         span = abs(high) / 5 or 1.0
+        low, high = max(low - span / 2, 0.0) if low >= 0 else low - span / 2, high + span / 2
     step = _step(span / 10)
     digits = max(0, -math.floor(math.log10(step) + 1e-9))
     first, last = math.floor((low - span / 50) / step), math.ceil(round(high / step, 6))

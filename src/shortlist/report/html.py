@@ -29,9 +29,9 @@ PAGE = """<!doctype html>
 <title>{title}</title>
 <style>
 :root {{ color-scheme: light; }}
-body {{ margin: 0; padding: 16px; background: #fff; color: #1f2328; font-family: {font}; }}
+body {{ margin: 0; padding: 16px; overflow-x: auto; background: #fff; color: #1f2328; font-family: {font}; }}
 #chart, #chart.vega-embed {{ display: block; max-width: 960px; margin: 0 auto; }}
-#chart svg {{ display: block; width: 100%; height: auto; }}
+#chart svg.marks {{ display: block; width: 100%; min-width: 640px; height: auto; }}
 </style>
 </head>
 <body>
@@ -47,7 +47,7 @@ def page(spec: Mapping[str, object], *, svg: str, title: str, font: str, vegalit
     """A complete HTML document that draws a Vega-Lite specification; every text in it stays text.
 
     `svg` is the same picture, shown until the script has drawn the living one and where scripts are off.
-    A narrow window shrinks it. `vegalite` is the version of Vega-Lite that the specification was written for,
+    A narrow window shrinks it, a phone scrolls. `vegalite` is the version of Vega-Lite that the specification was written for,
     such as "v6.1".
     """
     return PAGE.format(

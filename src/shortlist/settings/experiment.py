@@ -68,13 +68,16 @@ class SplitSettings(_OneOf):
 
 
 def _read_feature(value: Any) -> Any:
-    if not isinstance(value, Mapping):
+    if isinstance(value, tuple(FEATURE_KINDS.values())):
         return value
+    if not isinstance(value, Mapping):
+        raise ValueError(f'a feature should be a table such as {{ lookup = "user_id" }}, but it is {value!r}.')
     kinds = [kind for kind in FEATURE_KINDS if kind in value]
     if len(kinds) != 1:
         raise ValueError(f"a feature names one of {', '.join(FEATURE_KINDS)} with its column, but it is {dict(value)}.")
     fields = {key: setting for key, setting in value.items() if key != kinds[0]}
-    unknown = fields.keys() - {field.name for field in dataclasses.fields(FEATURE_KINDS[kinds[0]])}
+    settings = {field.name for field in dataclasses.fields(FEATURE_KINDS[kinds[0]])} - {"column"}
+    unknown = fields.keys() - settings
     if unknown:
         raise ValueError(f"{kinds[0]} has no setting {shorten(sorted(unknown))}.")
     return FEATURE_KINDS[kinds[0]](column=value[kinds[0]], **fields)

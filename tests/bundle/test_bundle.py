@@ -1,0 +1,108 @@
+import json
+import shutil
+from pathlib import Path
+
+import numpy as np
+import pytest
+
+import shortlist as sl
+from shortlist.bundle import OnnxTower, save_bundle
+from shortlist.errors import BundleError
+from shortlist.features import encode
+
+
+@pytest.fixture
+def copied(shop_bundle: Path, tmp_path: Path) -> Path:
+    return Path(shutil.copytree(shop_bundle, tmp_path / "copy"))
+
+
+def test_a_loaded_bundle_holds_what_was_saved(shop_run: sl.Run, shop_bundle: Path) -> None:
+    bundle = sl.load_bundle(shop_bundle)
+    assert bundle.features.to_json() == shop_run.model.features.to_json()
+    np.testing.assert_array_equal(bundle.item_vectors, shop_run.item_vectors())
+    assert bundle.evaluation == json.loads(json.dumps(shop_run.evaluate().to_json()))
+    assert bundle.data["fingerprint"] == shop_run.split.fingerprint
+    assert len(bundle.history) == 15
+    assert bundle.seen is not None
+    expected = shop_run.split.seen_before(shop_run.split.test)
+    np.testing.assert_array_equal(bundle.seen.item_rows, expected.item_rows)
+
+
+def test_saved_towers_give_the_trained_models_vectors(shop_run: sl.Run, shop_bundle: Path) -> None:
+    bundle = sl.load_bundle(shop_bundle)
+    encoded = encode(bundle.features.item, shop_run.split.train.items)
+    vectors = OnnxTower(bundle.item_tower)(encoded)
+    np.testing.assert_allclose(vectors, shop_run.item_vectors(), rtol=1e-5, atol=1e-6)
+
+
+def test_a_bundle_is_never_written_over(shop_run: sl.Run, shop_bundle: Path) -> None:
+    before = {path.name: path.read_bytes() for path in shop_bundle.iterdir()}
+    with pytest.raises(BundleError, match=r"is there already, and a bundle is never written over. Name a new folder\."):
+        shop_run.save(shop_bundle)
+    assert {path.name: path.read_bytes() for path in shop_bundle.iterdir()} == before
+
+
+def test_a_failed_save_leaves_nothing(shop_bundle: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    bundle = sl.load_bundle(shop_bundle)
+
+    def full(*_: object) -> None:
+        raise OSError(28, "No space left on device")
+
+    monkeypatch.setattr("shortlist.bundle.save.os.fsync", full)
+    with pytest.raises(BundleError, match=r"could not be written to .*No space left on device.*Nothing was left"):
+        save_bundle(bundle, tmp_path / "new")
+    assert list(tmp_path.iterdir()) == []
+
+
+def test_a_changed_byte_in_any_file_is_refused(copied: Path) -> None:
+    for path in sorted(copied.iterdir()):
+        good = path.read_bytes()
+        for place in {0, len(good) // 2, len(good) - 1}:
+            damaged = bytearray(good)
+            damaged[place] ^= 1
+            path.write_bytes(damaged)
+            if path.name == "manifest.sha256" and place == len(good) - 1:
+                damaged = bytearray(good)  # the last byte is the line's end
+            else:
+                with pytest.raises(BundleError, match="is damaged"):
+                    sl.load_bundle(copied)
+        path.write_bytes(good)
+    sl.load_bundle(copied)
+
+
+def test_a_missing_file_is_refused_by_name(copied: Path) -> None:
+    (copied / "query.onnx").unlink()
+    with pytest.raises(BundleError, match=r"lacks its file query\.onnx"):
+        sl.load_bundle(copied)
+
+
+def test_a_file_that_the_manifest_does_not_list_is_refused(copied: Path) -> None:
+    (copied / "extra.txt").write_text("?")
+    with pytest.raises(BundleError, match=r"holds 'extra\.txt', which its manifest does not list"):
+        sl.load_bundle(copied)
+
+
+def test_a_folder_without_a_manifest_is_no_bundle(tmp_path: Path) -> None:
+    with pytest.raises(BundleError, match=r"is no bundle: there is no manifest\.json in it"):
+        sl.load_bundle(tmp_path)
+
+
+def _rewrite(folder: Path, **changes: object) -> None:
+    import hashlib
+
+    manifest = json.loads((folder / "manifest.json").read_text()) | changes
+    text = json.dumps(manifest).encode()
+    (folder / "manifest.json").write_bytes(text)
+    (folder / "manifest.sha256").write_text(hashlib.sha256(text).hexdigest() + "\n")
+
+
+def test_a_newer_format_is_refused(copied: Path) -> None:
+    _rewrite(copied, format=2)
+    with pytest.raises(BundleError, match="has format 2, and this shortlist reads format 1"):
+        sl.load_bundle(copied)
+
+
+def test_a_file_name_that_leaves_the_folder_is_refused(copied: Path) -> None:
+    _rewrite(copied, files={"../secret": "0" * 64})
+    with pytest.raises(BundleError, match=r"names a file outside of itself: '\.\./secret'"):
+        sl.load_bundle(copied)

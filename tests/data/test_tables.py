@@ -1,0 +1,217 @@
+import datetime as dt
+from decimal import Decimal
+from pathlib import Path
+from typing import Literal
+
+import numpy as np
+import polars as pl
+import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
+
+from shortlist.data.tables import (
+    MAX_ID_BYTES,
+    check_columns,
+    clean_ids,
+    clean_weights,
+    epoch_seconds,
+    rows_of_ids,
+    to_frame,
+)
+from shortlist.errors import DataError
+
+
+class TestToFrame:
+    def test_a_frame_is_taken_as_it_is(self) -> None:
+        frame = pl.DataFrame({"a": [1]})
+        assert to_frame(frame, "items") is frame
+
+    @pytest.mark.parametrize("table", [None, "clicks.parquet", 5, Path("clicks.parquet"), object()], ids=str)
+    def test_what_is_no_table_is_refused_by_the_name_of_its_type(self, table: object) -> None:
+        text = f"The interactions table should be a frame .* but it is a {type(table).__name__} that could not be read"
+        with pytest.raises(DataError, match=text):
+            to_frame(table, "interactions")
+
+    def test_columns_of_unequal_length_are_refused(self) -> None:
+        with pytest.raises(DataError, match=r"items table should be .* but it is a dict that could not be read"):
+            to_frame({"a": [1, 2], "b": [1, 2, 3]}, "items")
+
+    def test_a_column_of_mixed_types_is_refused(self) -> None:
+        with pytest.raises(DataError, match="it is a dict that could not be read: unexpected value"):
+            to_frame({"a": [1, "x"]}, "items")
+
+    def test_integers_that_no_column_holds_are_refused(self) -> None:
+        with pytest.raises(DataError, match="it is a dict that could not be read: int value too large"):
+            to_frame({"a": [2**130]}, "items")
+
+    def test_a_lazy_frame_that_fails_says_which_table_it_was(self) -> None:
+        with pytest.raises(DataError, match=r'items table .* LazyFrame that could not be read: unable to find .*"b"'):
+            to_frame(pl.LazyFrame({"a": [1]}).select("b"), "items")
+
+
+class TestCheckColumns:
+    def test_an_absent_column_is_named_beside_those_that_are_there(self) -> None:
+        frame = pl.DataFrame({"user": [1], "sku": [2]})
+        with pytest.raises(DataError, match=r"items table has no column 'item'; its columns are 'user', 'sku'\."):
+            check_columns(frame, ["item"], "items")
+
+    def test_a_table_without_rows_is_refused(self) -> None:
+        with pytest.raises(DataError, match="The items table has no rows; at least one is needed"):
+            check_columns(pl.DataFrame({"a": []}), ["a"], "items")
+
+
+class TestCleanIds:
+    @pytest.mark.parametrize("dtype", [pl.Int8, pl.UInt8, pl.Int32, pl.UInt32, pl.Int64, pl.UInt64, pl.Int128])
+    def test_integers_of_every_width_become_int64(self, dtype: type[pl.DataType]) -> None:
+        ids = clean_ids(pl.Series([3, 1], dtype=dtype), "items.sku")
+        assert ids.dtype == pl.Int64
+        assert ids.to_list() == [3, 1]
+
+    @pytest.mark.parametrize("dtype", [pl.String, pl.Categorical, pl.Enum(["jam", "tea"])], ids=str)
+    def test_texts_of_every_type_become_strings(self, dtype: pl.DataType) -> None:
+        ids = clean_ids(pl.Series(["tea", "jam"], dtype=dtype), "items.sku")
+        assert ids.dtype == pl.String
+        assert ids.to_list() == ["tea", "jam"]
+
+    @pytest.mark.parametrize(
+        "ids",
+        [
+            pl.Series([2**63], dtype=pl.UInt64),
+            pl.Series([2**70], dtype=pl.Int128),
+            pl.Series([-(2**70)], dtype=pl.Int128),
+        ],
+        ids=["unsigned", "wide", "negative"],
+    )
+    def test_integers_beyond_64_bits_are_refused(self, ids: pl.Series) -> None:
+        with pytest.raises(DataError, match=r"items\.sku holds integers beyond 2\^63; turn them into strings"):
+            clean_ids(ids, "items.sku")
+
+    @pytest.mark.parametrize(
+        "ids",
+        [
+            pl.Series([1.0]),
+            pl.Series([Decimal(1)]),
+            pl.Series([True]),
+            pl.Series([b"x"]),
+            pl.Series([None]),
+            pl.Series([dt.date(2026, 1, 31)]),
+            pl.Series([["a"]]),
+            pl.Series([1, "a"], dtype=pl.Object),
+        ],
+        ids=lambda ids: str(ids.dtype),
+    )
+    def test_other_types_make_no_ids(self, ids: pl.Series) -> None:
+        with pytest.raises(DataError, match=r"items\.sku should hold ids as strings or integers, but its type is"):
+            clean_ids(ids, "items.sku")
+
+    @pytest.mark.parametrize("values", [["a", None, "b", None], [1, None, 2, None]], ids=["texts", "integers"])
+    def test_missing_ids_are_counted_and_the_first_one_located(self, values: list[object]) -> None:
+        with pytest.raises(DataError, match=r"items\.sku has 2 missing ids, the first in row 1;"):
+            clean_ids(pl.Series(values), "items.sku")
+
+    def test_an_id_of_one_kibibyte_is_taken(self) -> None:
+        assert clean_ids(pl.Series(["x" * MAX_ID_BYTES]), "items.sku").len() == 1
+
+    def test_an_id_is_measured_in_bytes_of_utf8(self) -> None:
+        long = "é" * (MAX_ID_BYTES // 2) + "x"  # 2 × 512 + 1
+        with pytest.raises(DataError, match=r"items\.sku has an id of 1025 bytes in row 1; at most 1024 are taken"):
+            clean_ids(pl.Series(["a", long]), "items.sku")
+
+    def test_leading_zeros_and_the_empty_text_are_ids_of_their_own(self) -> None:
+        assert clean_ids(pl.Series(["7", "07", ""]), "items.sku").to_list() == ["7", "07", ""]
+
+
+class TestCleanWeights:
+    @pytest.mark.parametrize(
+        "weights",
+        [
+            pl.Series([2, 0]),
+            pl.Series([2, 0], dtype=pl.UInt8),
+            pl.Series([2.0, -0.0]),
+            pl.Series([Decimal(2), Decimal(0)]),
+        ],
+        ids=lambda weights: str(weights.dtype),
+    )
+    def test_numbers_of_every_type_become_float32(self, weights: pl.Series) -> None:
+        cleaned = clean_weights(weights, "interactions.w")
+        assert cleaned.dtype == np.float32
+        assert cleaned.tolist() == [2.0, 0.0]
+
+    @pytest.mark.parametrize(
+        ("bad", "shown"),
+        [(float("nan"), "nan"), (-0.5, "-0.5"), (float("inf"), "inf"), (None, "nan"), (1e300, r"1e\+300")],
+    )
+    def test_a_bad_weight_is_shown_with_its_row(self, bad: float | None, shown: str) -> None:
+        text = rf"interactions\.w should hold weights .* but row 1 holds {shown} \(2 such rows\)"
+        with pytest.raises(DataError, match=text):
+            clean_weights(pl.Series([1.0, bad, bad]), "interactions.w")
+
+    @pytest.mark.parametrize("weights", [pl.Series(["1"]), pl.Series([True]), pl.Series([None])], ids=str)
+    def test_what_is_no_number_is_refused(self, weights: pl.Series) -> None:
+        with pytest.raises(DataError, match=r"interactions\.w should hold numbers, but its type is"):
+            clean_weights(weights, "interactions.w")
+
+
+class TestEpochSeconds:
+    # 2020-01-01 00:00 UTC is 18,262 days of 86,400 seconds after 1970.
+    NEW_YEAR = 18_262 * 86_400
+
+    @pytest.mark.parametrize("unit", ["ms", "us", "ns"])
+    @pytest.mark.parametrize("zone", [None, "UTC", "Asia/Tokyo"])
+    def test_datetimes_of_every_unit_and_zone_become_seconds(
+        self, unit: Literal["ms", "us", "ns"], zone: str | None
+    ) -> None:
+        moments = pl.Series([dt.datetime(2020, 1, 1, 0, 0, 1, 500_000)], dtype=pl.Datetime(unit))
+        if zone is not None:
+            moments = moments.dt.replace_time_zone("UTC").dt.convert_time_zone(zone)
+        assert epoch_seconds(moments, "t").to_list() == [self.NEW_YEAR + 1.5]
+
+    def test_a_clock_in_another_zone_is_read_there(self) -> None:
+        tokyo = pl.Series([dt.datetime(2020, 1, 1, 9)]).dt.replace_time_zone("Asia/Tokyo")  # nine hours ahead
+        assert epoch_seconds(tokyo, "t").to_list() == [self.NEW_YEAR]
+
+    def test_the_hour_that_comes_twice_in_autumn_counts_twice(self) -> None:
+        utc = pl.Series([dt.datetime(2020, 10, 25, hour) for hour in (0, 1)]).dt.replace_time_zone("UTC")
+        early, late = epoch_seconds(utc.dt.convert_time_zone("Europe/Berlin"), "t").to_list()
+        assert late - early == 3600
+
+    def test_dates_count_from_their_midnight(self) -> None:
+        assert epoch_seconds(pl.Series([dt.date(2020, 1, 1)]), "t").to_list() == [self.NEW_YEAR]
+
+    def test_times_before_1970_are_negative(self) -> None:
+        assert epoch_seconds(pl.Series([dt.datetime(1969, 12, 31, 23, 59, 58)]), "t").to_list() == [-2.0]
+
+    @pytest.mark.parametrize("dtype", [pl.Int8, pl.UInt32, pl.UInt64, pl.Int64, pl.Int128])
+    def test_integers_stay_as_they_are(self, dtype: type[pl.DataType]) -> None:
+        seconds = epoch_seconds(pl.Series([5, 3], dtype=dtype), "t")
+        assert seconds.dtype == pl.Int64
+        assert seconds.to_list() == [5, 3]
+
+    @pytest.mark.parametrize("dtype", [pl.UInt64, pl.Int128])
+    def test_integers_beyond_64_bits_are_refused(self, dtype: type[pl.DataType]) -> None:
+        with pytest.raises(DataError, match=r"clicks\.t holds integers beyond 2\^63; give the times in a larger unit"):
+            epoch_seconds(pl.Series([2**63], dtype=dtype), "clicks.t")
+
+    @pytest.mark.parametrize(
+        "times",
+        [pl.Series([1.5]), pl.Series(["2020-01-01"]), pl.Series([dt.time(1)]), pl.Series([dt.timedelta(1)])],
+        ids=lambda times: str(times.dtype),
+    )
+    def test_other_types_are_refused(self, times: pl.Series) -> None:
+        with pytest.raises(DataError, match=r"clicks\.t should hold datetimes, dates or integers, but its type is"):
+            epoch_seconds(times, "clicks.t")
+
+    @pytest.mark.parametrize("times", [pl.Series([1, None]), pl.Series([dt.date(2020, 1, 1), None])], ids=str)
+    def test_a_missing_time_is_located(self, times: pl.Series) -> None:
+        with pytest.raises(DataError, match=r"clicks\.t has 1 missing times, the first in row 1; drop these rows"):
+            epoch_seconds(times, "clicks.t")
+
+
+@settings(deadline=None, max_examples=40)
+@given(
+    ids=st.lists(st.text(max_size=3), max_size=30), catalogue=st.lists(st.text(max_size=3), unique=True, max_size=30)
+)
+def test_rows_of_ids_are_the_places_in_the_catalogue(ids: list[str], catalogue: list[str]) -> None:
+    rows = rows_of_ids(pl.Series(ids, dtype=pl.String), pl.Series(catalogue, dtype=pl.String))
+    assert rows.dtype == np.int64
+    assert rows.tolist() == [catalogue.index(one) if one in catalogue else -1 for one in ids]

@@ -1,0 +1,110 @@
+"""What every loss over the batch's unique items must satisfy; a loss inherits the class and says how to call it."""
+
+from typing import Literal
+
+import numpy as np
+import pytest
+import torch
+from torch import Tensor
+
+from shortlist.losses import InBatch
+
+Reduction = Literal["sum", "mean"]
+
+
+def random_batch(
+    seed: int, *, positives: int = 7, items: int = 4, width: int = 3, dtype: torch.dtype = torch.float64
+) -> tuple[Tensor, Tensor, InBatch]:
+    """Query vectors, unique item vectors and positives with weights and log_q; every item is named at least once."""
+    generator = np.random.default_rng(seed)
+    _, column, counts = np.unique(generator.integers(items, size=positives), return_inverse=True, return_counts=True)
+    queries = generator.normal(size=(positives, width))
+    vectors = generator.normal(size=(len(counts), width))
+    share = generator.dirichlet(np.ones(len(counts)))
+    batch = InBatch(
+        column=torch.from_numpy(column),
+        counts=torch.from_numpy(counts),
+        weights=torch.from_numpy(generator.uniform(0.5, 2, positives)).to(dtype),
+        log_q=torch.from_numpy(np.log(share)).to(dtype),
+    )
+    return torch.from_numpy(queries).to(dtype), torch.from_numpy(vectors).to(dtype), batch
+
+
+class LossConformance:
+    """Inherit this, name the class `Test…` and define `loss`."""
+
+    def loss(self, queries: Tensor, items: Tensor, batch: InBatch, reduction: Reduction) -> Tensor:
+        raise NotImplementedError
+
+    @pytest.mark.parametrize("reduction", ["sum", "mean"])
+    @pytest.mark.parametrize("dtype", [torch.float32, torch.float64])
+    def test_gives_one_finite_number_of_the_vectors_type(self, reduction: Reduction, dtype: torch.dtype) -> None:
+        value = self.loss(*random_batch(0, dtype=dtype), reduction)
+        assert value.shape == ()
+        assert value.dtype == dtype
+        assert torch.isfinite(value)
+
+    @pytest.mark.parametrize("reduction", ["sum", "mean"])
+    @pytest.mark.parametrize("seed", range(3))
+    def test_gradients_equal_finite_differences(self, reduction: Reduction, seed: int) -> None:
+        queries, items, batch = random_batch(seed)
+
+        def of_vectors(q: Tensor, v: Tensor) -> Tensor:
+            return self.loss(q, v, batch, reduction)
+
+        assert torch.autograd.gradcheck(of_vectors, (queries.requires_grad_(), items.requires_grad_()))
+
+    @pytest.mark.parametrize("reduction", ["sum", "mean"])
+    def test_order_of_rows_does_not_matter(self, reduction: Reduction) -> None:
+        queries, items, batch = random_batch(1)
+        assert batch.weights is not None
+        order = torch.tensor([3, 0, 6, 1, 5, 2, 4])
+        shuffled = InBatch(batch.column[order], batch.counts, batch.weights[order], batch.log_q)
+        torch.testing.assert_close(
+            self.loss(queries[order], items, shuffled, reduction), self.loss(queries, items, batch, reduction)
+        )
+
+    @pytest.mark.parametrize("reduction", ["sum", "mean"])
+    def test_order_of_items_does_not_matter(self, reduction: Reduction) -> None:
+        queries, items, batch = random_batch(2)
+        assert batch.log_q is not None
+        order = torch.arange(len(items) - 1, -1, -1)
+        turned = InBatch(len(items) - 1 - batch.column, batch.counts[order], batch.weights, batch.log_q[order])
+        torch.testing.assert_close(
+            self.loss(queries, items[order], turned, reduction), self.loss(queries, items, batch, reduction)
+        )
+
+    @pytest.mark.parametrize("reduction", ["sum", "mean"])
+    def test_row_of_weight_zero_counts_as_dropped_though_its_item_stays(self, reduction: Reduction) -> None:
+        queries, items, batch = random_batch(3)
+        assert batch.weights is not None
+        kept = torch.tensor([0, 2, 3, 5, 6])
+        weights = torch.zeros_like(batch.weights)
+        weights[kept] = batch.weights[kept]
+        masked = InBatch(batch.column, batch.counts, weights, batch.log_q)
+        dropped = InBatch(batch.column[kept], batch.counts, batch.weights[kept], batch.log_q)
+        torch.testing.assert_close(
+            self.loss(queries, items, masked, reduction), self.loss(queries[kept], items, dropped, reduction)
+        )
+
+    def test_weights_of_one_are_no_weights(self) -> None:
+        queries, items, batch = random_batch(4)
+        ones = InBatch(batch.column, batch.counts, torch.ones(len(queries)), batch.log_q)
+        none = InBatch(batch.column, batch.counts, None, batch.log_q)
+        torch.testing.assert_close(
+            self.loss(queries, items, ones, "mean"), self.loss(queries, items, none, "mean"), rtol=0, atol=0
+        )
+
+    def test_mean_does_not_change_when_all_weights_are_scaled(self) -> None:
+        queries, items, batch = random_batch(5)
+        assert batch.weights is not None
+        scaled = InBatch(batch.column, batch.counts, 1_000 * batch.weights, batch.log_q)
+        torch.testing.assert_close(self.loss(queries, items, scaled, "mean"), self.loss(queries, items, batch, "mean"))
+
+    def test_sum_grows_with_the_scale_of_the_weights(self) -> None:
+        queries, items, batch = random_batch(6)
+        assert batch.weights is not None
+        scaled = InBatch(batch.column, batch.counts, 3 * batch.weights, batch.log_q)
+        torch.testing.assert_close(
+            self.loss(queries, items, scaled, "sum"), 3 * self.loss(queries, items, batch, "sum")
+        )

@@ -1,0 +1,47 @@
+"""One table with every kind of feature on both sides."""
+
+import polars as pl
+import pytest
+
+import shortlist as sl
+
+TITLES = ["Tea for Two", "", "Two Jams", None, "tea tea two, jam!", "Jam"]
+TAGS = [["hot", "dry"], [], ["sweet"], None, ["hot"], ["sweet", "hot", "wet"]]
+
+
+@pytest.fixture(scope="session")
+def kitchen() -> sl.Dataset:
+    """Thirty events of ten users over six items; names of columns hold dots, spaces and letters beyond ASCII."""
+    return sl.Dataset(
+        {
+            "user.id": [f"u{n % 10}" for n in range(30)],
+            "sku": [n % 6 for n in range(30)],
+            "at": [1.5 * n for n in range(30)],
+        },
+        users={"user.id": [f"u{n}" for n in range(10)], "city of birth": [None, "Bath", "York", "Ely", "Bath"] * 2},
+        items=pl.DataFrame(
+            {"sku": range(6), "title": TITLES, "tags": TAGS, "größe": [1.0, 2.0, None, 4.0, 8.0, 16.0]},
+            schema_overrides={"tags": pl.List(pl.String)},
+        ),
+        query_id="user.id",
+        item_id="sku",
+    )
+
+
+@pytest.fixture(scope="session")
+def kitchen_features(kitchen: sl.Dataset) -> sl.Features:
+    return sl.fit_features(
+        [
+            sl.Lookup("user.id", width=5),
+            sl.Hash("city of birth", num_rows=7, width=3),
+            sl.Bucketize("at", boundaries=4, width=2),
+            sl.Normalize("at"),
+        ],
+        [
+            sl.Lookup("sku", width=4),
+            sl.Text("title", width=6),
+            sl.Categories("tags", width=3),
+            sl.Normalize("größe"),
+        ],
+        on=kitchen,
+    )

@@ -1,0 +1,134 @@
+from collections.abc import Mapping, Sequence
+from typing import Any
+
+import numpy as np
+import numpy.typing as npt
+import onnx
+import onnxruntime
+import pytest
+import torch
+
+import shortlist as sl
+from shortlist.features import Encoded, FittedFeature, Numbers, RowLists, Rows, encode
+from shortlist.models import Columns, Tower, export_tower
+
+# Model, bytes of the query tower, bytes of the item tower.
+Saved = tuple[sl.TwoTower, bytes, bytes]
+OPTIONS: list[dict[str, Any]] = [
+    {"layers": [9, 5]},
+    {"layers": [9, 7, 5], "activation": "gelu", "dropout": 0.5, "normalize": True, "item_bias": True},
+]
+
+
+@pytest.fixture(scope="module", params=OPTIONS, ids=["plain", "every option"])
+def saved(request: pytest.FixtureRequest, kitchen_features: sl.Features) -> Saved:
+    model = sl.TwoTower(kitchen_features, **request.param)
+    with torch.no_grad():
+        for parameter in model.parameters():
+            parameter.normal_(generator=torch.Generator().manual_seed(parameter.numel()))
+    model.train()
+    query, item = (
+        export_tower(tower, features)
+        for tower, features in ((model.query, kitchen_features.query), (model.item, kitchen_features.item))
+    )
+    assert model.query.training, "exporting must not leave the tower in another mode"
+    return model.eval(), query, item
+
+
+def run_onnx(graph: bytes, inputs: Mapping[str, npt.NDArray[Any]]) -> npt.NDArray[np.float32]:
+    session = onnxruntime.InferenceSession(graph, providers=["CPUExecutionProvider"])
+    (vectors,) = session.run(["vectors"], dict(inputs))
+    assert isinstance(vectors, np.ndarray)
+    return vectors
+
+
+def padded(column: Encoded) -> npt.NDArray[Any]:
+    """The form that a saved tower takes."""
+    match column:
+        case Rows(rows):
+            return rows.astype(np.int64)
+        case Numbers(values):
+            return values
+        case RowLists():
+            return column.padded()
+
+
+def random_columns(
+    features: Sequence[FittedFeature], rows: int, generator: np.random.Generator, longest: int
+) -> dict[str, Encoded]:
+    """Any rows a feature may give, lists of length 0 to `longest`."""
+    columns: dict[str, Encoded] = {}
+    for feature in features:
+        if feature.kind in ("text", "categories"):
+            lengths = generator.integers(longest + 1, size=rows)
+            flat = generator.integers(1, feature.num_rows, size=int(lengths.sum())).astype(np.int32)
+            columns[feature.name] = RowLists.of_lengths(flat, lengths)
+        elif feature.num_rows:
+            columns[feature.name] = Rows(generator.integers(feature.num_rows, size=rows).astype(np.int32))
+        else:
+            columns[feature.name] = Numbers(generator.normal(size=(rows, feature.width)).astype(np.float32))
+    return columns
+
+
+def assert_same(tower: Tower, graph: bytes, columns: Mapping[str, Encoded], rows: int) -> None:
+    with torch.inference_mode():
+        expected = tower(Columns(columns).take(torch.arange(rows))).numpy()
+    vectors = run_onnx(graph, {name: padded(column) for name, column in columns.items()})
+    assert vectors.dtype == np.float32
+    np.testing.assert_allclose(vectors, expected, rtol=1e-5, atol=1e-5 * np.abs(expected).max())
+
+
+@pytest.mark.parametrize(("rows", "longest"), [(1, 0), (1, 1), (1, 4), (2, 3), (300, 0), (300, 9)])
+def test_onnx_runtime_gives_the_vectors_of_torch(
+    saved: Saved, kitchen_features: sl.Features, rows: int, longest: int
+) -> None:
+    model, query, item = saved
+    generator = np.random.default_rng(rows + longest)
+    assert_same(model.query, query, random_columns(kitchen_features.query, rows, generator, longest), rows)
+    assert_same(model.item, item, random_columns(kitchen_features.item, rows, generator, longest), rows)
+
+
+def test_catalogue_encodes_the_same_with_and_without_torch(
+    saved: Saved, kitchen: sl.Dataset, kitchen_features: sl.Features
+) -> None:
+    model, _, item = saved
+    assert_same(model.item, item, encode(kitchen_features.item, kitchen.items), kitchen.num_items)
+
+
+def test_padding_further_changes_nothing(saved: Saved, kitchen: sl.Dataset, kitchen_features: sl.Features) -> None:
+    inputs = {name: padded(column) for name, column in encode(kitchen_features.item, kitchen.items).items()}
+    longer = {
+        name: np.pad(values, ((0, 0), (0, 7))) if name.startswith(("text", "categories")) else values
+        for name, values in inputs.items()
+    }
+    np.testing.assert_allclose(run_onnx(saved[2], longer), run_onnx(saved[2], inputs), rtol=1e-6, atol=1e-6)
+
+
+def test_inputs_are_named_by_feature_and_the_output_vectors(saved: Saved, kitchen_features: sl.Features) -> None:
+    for graph, features in ((saved[1], kitchen_features.query), (saved[2], kitchen_features.item)):
+        model = onnx.load_from_string(graph)
+        assert [value.name for value in model.graph.input] == [feature.name for feature in features]
+        assert [value.name for value in model.graph.output] == ["vectors"]
+
+
+def test_no_path_of_a_source_file_is_inside(saved: Saved) -> None:
+    for graph in saved[1:]:
+        for trace in (b"/src/", b".py", b"site-packages", b"/home", b"Traceback", b"File "):
+            assert trace not in graph
+
+
+def test_graph_holds_no_loop(saved: Saved) -> None:
+    for graph in saved[1:]:
+        kinds = {node.op_type for node in onnx.load_from_string(graph).graph.node}
+        assert not kinds & {"Loop", "Scan", "If"}
+
+
+def test_tower_with_sparse_gradients_is_saved_all_the_same(
+    kitchen_features: sl.Features, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr("shortlist.models.tower.SPARSE_FROM_ROWS", 1)
+    model = sl.TwoTower(kitchen_features, [4])
+    model.item.sparse_gradients(True)
+    graph = export_tower(model.item, kitchen_features.item)
+    columns = random_columns(kitchen_features.item, 5, np.random.default_rng(0), 3)
+    assert_same(model.item, graph, columns, 5)
