@@ -82,12 +82,15 @@ def summary(rows: list[dict[str, Any]], options: argparse.Namespace) -> dict[str
 
 
 def make_peer_environment(folder: Path) -> Path:
-    """The peer's own virtual environment, made where it is not there yet; its Python comes back."""
+    """The peer's own virtual environment, made where it is not there yet; its Python comes back.
+
+    Without dependencies: two of its packages would bring a second TensorFlow, four times the size, over the first.
+    """
     python = folder / "bin" / "python"
     if not python.exists():
         venv.create(folder, with_pip=True)
-        requirements = str(PEER / "requirements.txt")
-        subprocess.run([python, "-m", "pip", "install", "--quiet", "--requirement", requirements], check=True)
+        install = [str(python), "-m", "pip", "install", "--quiet", "--no-deps", "--requirement"]
+        subprocess.run([*install, str(PEER / "requirements.txt")], check=True)
     return python
 
 

@@ -151,7 +151,7 @@ def test_the_terms_name_research_and_the_paper() -> None:
 
 
 def test_data_sets_have_names() -> None:
-    assert datasets.NAMES["movielens-100k"] is movielens_100k
+    assert datasets.NAMES["movielens-100k"][1] is movielens_100k
     with pytest.raises(SettingsError, match=r"no data set 'movielens'; the known ones are 'movielens-100k'"):
         datasets.load("movielens")
 

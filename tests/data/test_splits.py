@@ -221,7 +221,7 @@ class TestSplit:
     )
     def test_a_choice_does_what_its_function_does(self, how: SplitChoice, text: str) -> None:
         cut = split(numbered(30), how)
-        assert cut.how == how
+        assert cut.choice == how
         assert repr(cut) == text
 
     def test_before_the_test_come_training_and_validation(self) -> None:

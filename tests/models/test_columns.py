@@ -1,3 +1,5 @@
+import itertools
+
 import numpy as np
 import pytest
 import torch
@@ -22,7 +24,7 @@ def test_taken_lists_equal_plain_indexing(lists: list[list[int]], data: st.DataO
     bag = Columns({"tags": ragged(lists)}).take(torch.tensor(rows, dtype=torch.int64))["tags"]
     assert isinstance(bag, Bag)
     starts = [*bag.offsets.tolist(), len(bag.rows)]
-    taken = [bag.rows[start:stop].tolist() for start, stop in zip(starts[:-1], starts[1:], strict=True)]
+    taken = [bag.rows[start:stop].tolist() for start, stop in itertools.pairwise(starts)]
     assert taken == [lists[row] for row in rows]
     assert bag.rows.dtype == bag.offsets.dtype == torch.int32
 

@@ -7,6 +7,7 @@ import onnx
 import onnxruntime
 import pytest
 import torch
+from kitchen import fit_kitchen_features, kitchen_data
 
 import shortlist as sl
 from shortlist.features import Encoded, FittedFeature, Numbers, RowLists, Rows, encode
@@ -18,6 +19,16 @@ OPTIONS: list[dict[str, Any]] = [
     {"layers": [9, 5]},
     {"layers": [9, 7, 5], "activation": "gelu", "dropout": 0.5, "normalize": True, "item_bias": True},
 ]
+
+
+@pytest.fixture(scope="module")
+def kitchen() -> sl.Dataset:
+    return kitchen_data()
+
+
+@pytest.fixture(scope="module")
+def kitchen_features(kitchen: sl.Dataset) -> sl.Features:
+    return fit_kitchen_features(kitchen)
 
 
 @pytest.fixture(scope="module", params=OPTIONS, ids=["plain", "every option"])

@@ -1,11 +1,13 @@
+import itertools
 import math
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from typing import Any
 
 import numpy as np
 import numpy.typing as npt
 import pytest
 import torch
+from kitchen import fit_kitchen_features, kitchen_data
 
 import shortlist as sl
 from shortlist.errors import SettingsError
@@ -14,7 +16,7 @@ from shortlist.models import Columns, Tower
 
 Floats = npt.NDArray[np.float64]
 ERF = np.vectorize(math.erf)
-ACTIVATIONS = {
+ACTIVATIONS: dict[str, Callable[[Any], Any]] = {
     "relu": lambda x: np.maximum(x, 0),
     "gelu": lambda x: x * (1 + ERF(x / math.sqrt(2))) / 2,
     "tanh": np.tanh,
@@ -22,8 +24,18 @@ ACTIVATIONS = {
 }
 
 
+@pytest.fixture(scope="module")
+def kitchen() -> sl.Dataset:
+    return kitchen_data()
+
+
+@pytest.fixture(scope="module")
+def kitchen_features(kitchen: sl.Dataset) -> sl.Features:
+    return fit_kitchen_features(kitchen)
+
+
 def weights_of(tower: torch.nn.Module) -> list[Floats]:
-    """Embedding tables in the order of the features, then weight and bias of each dense layer, then of the item bias."""
+    """Embedding tables by feature, then weight and bias of each dense layer, then of the item bias."""
     return [parameter.detach().double().numpy() for parameter in tower.parameters()]
 
 
@@ -36,7 +48,7 @@ def embed(column: Encoded, weights: list[Floats]) -> Floats:
             return values.astype(np.float64)
         case RowLists(offsets, rows):
             table = weights.pop(0)
-            lists = [rows[start:stop] for start, stop in zip(offsets[:-1], offsets[1:], strict=True)]
+            lists = [rows[start:stop] for start, stop in itertools.pairwise(offsets)]
             return np.array([table[list_].mean(axis=0) if len(list_) else np.zeros(table.shape[1]) for list_ in lists])
 
 
@@ -193,7 +205,7 @@ def test_columns_whose_names_hold_dots_are_no_trouble(kitchen_features: sl.Featu
 @pytest.mark.parametrize(
     ("options", "text"),
     [
-        ({"layers": []}, "layers should have at least 1 item"),
+        ({"layers": []}, "at least 1 item"),
         ({"layers": [8, 0]}, r"layers.1 should be greater than 0, but it is 0"),
         ({"layers": [8], "dropout": 1.0}, "dropout should be less than 1, but it is 1.0"),
         ({"layers": [8], "activation": "swish"}, "activation should be 'relu', 'gelu', 'tanh' or 'silu'"),

@@ -109,9 +109,9 @@ def test_similar_items_are_ordered_by_cosine_without_the_item_itself(shop: sl.Re
 
 def test_find_gives_the_id_of_a_label_and_names_what_is_close(shop: sl.Recommender) -> None:
     assert shop.find("Thing 4 of group1") == 4
-    with pytest.raises(UnknownIdError, match=r"No item has the label 'thing 4'. Labels that contain it: 'Thing 4 of"):
+    with pytest.raises(UnknownIdError, match=r"No item has the label 'thing 4'\. Labels that contain it: 'Thing 4 of"):
         shop.find("thing 4")
-    with pytest.raises(UnknownIdError, match="No item has the label 'zebra'. Look it up in the items table"):
+    with pytest.raises(UnknownIdError, match=r"No item has the label 'zebra'\. Look it up in the items table"):
         shop.find("zebra")
 
 
@@ -136,9 +136,7 @@ def test_impossible_lengths_and_unknown_items_are_refused(shop: sl.Recommender) 
         shop.recommend({"user_id": 1}, exclude=[99])
 
 
-def test_a_bundle_evaluates_to_what_its_run_did(
-    shop_run: sl.Run, shop_bundle: Path, shop_data: sl.Dataset
-) -> None:
+def test_a_bundle_evaluates_to_what_its_run_did(shop_run: sl.Run, shop_bundle: Path, shop_data: sl.Dataset) -> None:
     again = sl.evaluate_bundle(sl.load_bundle(shop_bundle), data=shop_data)
     assert again.metrics == pytest.approx(shop_run.evaluate().metrics)
     assert str(again.verdict) == str(shop_run.evaluate().verdict)

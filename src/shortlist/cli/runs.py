@@ -34,12 +34,12 @@ def save_curves(
     curves: Mapping[str, Sequence[Series]],
     baselines: Mapping[str, float],
     metric: str,
-    references: Sequence[Mapping[str, Any]] = (),
+    references: Mapping[str, Mapping[str, Any]] | None = None,
 ) -> list[Path]:
     """The curves of each depth, a series a seed, as PNG, SVG and a page; their paths come back.
 
-    `references` are others' curves: tables with `library`, `layers`, `validate_every` and a list under the
-    metric's short name. Without the extra `report` nothing is drawn, and stderr says how to get it.
+    `references` are others' curves by the name to show: tables with `layers`, `validate_every` and a list under
+    the metric's short name. Without the extra `report` nothing is drawn, and stderr says how to get it.
     """
     try:
         from shortlist.report import Baseline, Curve, accuracy_chart, save_chart
@@ -51,12 +51,11 @@ def save_curves(
         Curve(name, tuple(runs[0]), tuple(tuple(run[epoch] for epoch in runs[0]) for run in runs))
         for name, runs in curves.items()
     ]
-    for reference in references:
+    for label, reference in (references or {}).items():
         name, values = str(reference["layers"]), reference[short]
         last = max(epoch for runs in curves.values() for epoch in runs[0])
         points = [((place + 1) * reference["validate_every"], value) for place, value in enumerate(values)]
         kept = [(epoch, value) for epoch, value in points if epoch <= last]
-        label = f"{reference['library'].split(',')[0]} {name}"
         epochs, series = zip(*kept, strict=True)
         drawn.append(Curve(label, epochs, (series,), reference=True, of=name if name in curves else None))
     words = short.replace("_", " ")

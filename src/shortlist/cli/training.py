@@ -79,7 +79,7 @@ def compare(
     """Train several depths with several seeds: the table, the curves, and which differences are real."""
     depths = [parse_layers(depth) for depth in layers or ["32", "64,32", "128,64,32"]]
     experiment = choose_experiment(source, preset, changes(epochs, settings))
-    references = [json.loads(path.read_text("utf-8")) for path in reference or []]
+    references = {path.stem: json.loads(path.read_text("utf-8")) for path in reference or []}
     folder = new_folder(out)
     comparison = sl.compare(experiment, depths, seed or [1, 2, 3], data=load(source), progress=not quiet)
     protocol = comparison.protocol

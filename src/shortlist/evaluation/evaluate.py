@@ -214,5 +214,5 @@ def _parse(metric: str) -> tuple[str, int]:
         case ["recall" | "ndcg" as family, k] if k.isdecimal() and int(k) > 0:
             return family, int(k)
     raise SettingsError(
-        f"There is no metric {metric!r}; known are mrr and, with a whole number for K, top_K_accuracy, recall_K and ndcg_K."
+        f"There is no metric {metric!r}; known are mrr and, with a number for K, top_K_accuracy, recall_K, ndcg_K."
     )

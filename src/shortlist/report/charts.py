@@ -31,7 +31,7 @@ PADDING = {"left": 12, "top": 14, "right": 20, "bottom": 12}
 TICK_WIDTH = 42  # room for the numbers of the vertical axis
 BEND, STUB = 14, 42  # from the plot's edge, a thin line leads to a label's height; then a sample of its line
 LABEL_GAP = 17  # from the middle of one label to that of the next
-LABEL_LENGTH = 34  # letters of a name; the rest is cut
+LABEL_LENGTH = 34  # letters of a name; the middle of a longer one is cut
 FEW = 20  # up to so many epochs, each measurement gets a dot
 
 COLOR = alt.Color("color:N", scale=None)
@@ -164,7 +164,7 @@ def spread(targets: Sequence[float], *, gap: float, low: float, high: float) -> 
     Least squares: neighbours that are too near form a block around their mean (pool adjacent violators). Where
     the places do not all fit, they run over `high`.
 
-    >>> spread([10, 11, 50], gap=4, low=0, high=60)
+    >>> spread([10.0, 11.0, 50.0], gap=4, low=0, high=60)
     [8.5, 12.5, 50.0]
     """
     blocks: list[tuple[float, int]] = []
@@ -273,9 +273,11 @@ def _curve_layers(frame: _Frame, curves: Sequence[Curve], colors: Mapping[str, s
     hover = alt.selection_point(name="hover", fields=["epoch"], nearest=True, on="pointerover", empty=False)
     few = max(len(curve.epochs) for curve in curves) <= FEW
     values = [alt.Tooltip(f"{field}:Q", format=f".{frame.digits + 2}f") for field in ("mean", "low", "high")]
+    # Without a format, Vega-Lite 6.4 looks for the name where `nearest` does not put it, and shows "undefined".
+    name = alt.Tooltip("curve:N", format="")
     dots = mean.mark_point(filled=True, size=40).encode(
         opacity=alt.when(hover).then(alt.value(1)).otherwise(alt.value(int(few))),
-        tooltip=["curve:N", "epoch:Q", *values, "seeds:Q"],
+        tooltip=[name, alt.Tooltip("epoch:Q", format="d"), *values, "seeds:Q"],
     )
     line = mean.mark_line(strokeJoin="round").encode(strokeDash=DASH, strokeWidth=WEIGHT)
     return [band.mark_area(opacity=0.18), line, dots.add_params(hover).properties(name="dots")]
@@ -319,10 +321,15 @@ def _labels(
     gap = LABEL_GAP * (high - low) / frame.height
     places = spread([row["value"] for row in rows], gap=gap, low=low, high=high)
     for row, place in zip(rows, places, strict=True):
-        name = row["name"] if len(row["name"]) <= LABEL_LENGTH else row["name"][: LABEL_LENGTH - 1] + "…"
         # An en space, for SVG makes two plain ones one.
-        row |= {"place": place, "label": f"{name}\u2002{row['value']:.{frame.digits + 1}f}"}
+        row |= {"place": place, "label": f"{_fit(row['name'])}\u2002{row['value']:.{frame.digits + 1}f}"}
     return rows
+
+
+def _fit(name: str) -> str:
+    """A name no longer than a label may be: the middle goes, for names often differ at their ends."""
+    half = LABEL_LENGTH // 2
+    return name if len(name) <= LABEL_LENGTH else f"{name[: LABEL_LENGTH - half - 1]}…{name[-half:]}"
 
 
 def _styled(chart: alt.LayerChart) -> alt.LayerChart:

@@ -47,8 +47,8 @@ def page(spec: Mapping[str, object], *, svg: str, title: str, font: str, vegalit
     """A complete HTML document that draws a Vega-Lite specification; every text in it stays text.
 
     `svg` is the same picture, shown until the script has drawn the living one and where scripts are off.
-    A narrow window shrinks it, a phone scrolls. `vegalite` is the version of Vega-Lite that the specification was written for,
-    such as "v6.1".
+    A narrow window shrinks it, a phone scrolls. `vegalite` is the version of Vega-Lite that the specification
+    was written for, such as "v6.1".
     """
     return PAGE.format(
         policy=POLICY,

@@ -1,7 +1,6 @@
 """One table with every kind of feature on both sides."""
 
 import polars as pl
-import pytest
 
 import shortlist as sl
 
@@ -9,8 +8,7 @@ TITLES = ["Tea for Two", "", "Two Jams", None, "tea tea two, jam!", "Jam"]
 TAGS = [["hot", "dry"], [], ["sweet"], None, ["hot"], ["sweet", "hot", "wet"]]
 
 
-@pytest.fixture(scope="session")
-def kitchen() -> sl.Dataset:
+def kitchen_data() -> sl.Dataset:
     """Thirty events of ten users over six items; names of columns hold dots, spaces and letters beyond ASCII."""
     return sl.Dataset(
         {
@@ -28,8 +26,7 @@ def kitchen() -> sl.Dataset:
     )
 
 
-@pytest.fixture(scope="session")
-def kitchen_features(kitchen: sl.Dataset) -> sl.Features:
+def fit_kitchen_features(data: sl.Dataset) -> sl.Features:
     return sl.fit_features(
         [
             sl.Lookup("user.id", width=5),
@@ -43,5 +40,5 @@ def kitchen_features(kitchen: sl.Dataset) -> sl.Features:
             sl.Categories("tags", width=3),
             sl.Normalize("größe"),
         ],
-        on=kitchen,
+        on=data,
     )

@@ -1,0 +1,209 @@
+import math
+
+import numpy as np
+import numpy.typing as npt
+import pytest
+import torch
+
+import shortlist as sl
+from shortlist.data.seen import Seen
+from shortlist.errors import CollapsedError, DataError, DivergedError, SettingsError
+from shortlist.evaluation import Evaluation, Targets, evaluate, popularity_vectors
+from shortlist.evaluation.ranking import QueryEncoder
+
+Floats = npt.NDArray[np.float32]
+
+# Each row is a target with the scores of the four items; the item vectors are the unit vectors.
+#   ann wants item 0: scores 4 3 2 1, place 0        ann wants item 2: the same scores, place 2
+#   bob wants item 1: scores 1 2 3 4, place 2        cat wants item 3: scores 2 1 2 2, places 0 to 2
+THREE_USERS = sl.Dataset(
+    {"user": ["ann", "ann", "bob", "cat"], "item": [0, 2, 1, 3]},
+    items={"item": range(4)},
+    query_id="user",
+    item_id="item",
+)
+SCORES = np.array([[4, 3, 2, 1], [4, 3, 2, 1], [1, 2, 3, 4], [2, 1, 2, 2]], np.float32)
+NOTHING_SEEN = Seen(np.zeros(4, np.int64), np.zeros(0, np.int64))
+
+
+def encoder(queries: Floats) -> QueryEncoder:
+    return lambda start, stop: queries[start:stop, None, :]
+
+
+def three_users(protocol: sl.Protocol, seen: Seen = NOTHING_SEEN) -> Evaluation:
+    items = np.eye(4, dtype=np.float32)
+    return evaluate(encoder(SCORES), items, Targets.of(THREE_USERS), protocol=protocol, seen=seen, alarm=False)
+
+
+@pytest.mark.parametrize(
+    ("metric", "expected"),
+    [
+        # Within two places: 1, 0, 0 and two of cat's three places.
+        ("top_2_accuracy", (1 + 0 + 0 + 2 / 3) / 4),
+        # ann has one of her two, bob none, cat 2/3; the mean over users.
+        ("recall_2", (1 / 2 + 0 + 2 / 3) / 3),
+        # ann: 1 / (1 + 1/log2 3). cat: places 0 and 1 of three, (1 + 1/log2 3) / 3, over an ideal of 1.
+        ("ndcg_2", (1 / (1 + 1 / math.log2(3)) + 0 + (1 + 1 / math.log2(3)) / 3) / 3),
+        # ann's best target stands first, bob's third; cat's mean of 1, 1/2 and 1/3 is 11/18.
+        ("mrr", (1 + 1 / 3 + 11 / 18) / 3),
+        ("top_4_accuracy", 1.0),
+        ("recall_4", 1.0),
+        # ann: (1 + 1/2) / (1 + 1/log2 3); bob 1/2; cat (1 + 1/log2 3 + 1/2) / 3.
+        ("ndcg_4", (1.5 / (1 + 1 / math.log2(3)) + 0.5 + (1.5 + 1 / math.log2(3)) / 3) / 3),
+    ],
+)
+def test_metrics_of_three_users_by_hand(metric: str, expected: float) -> None:
+    assert three_users(sl.Protocol(ks=(2, 4))).value(metric) == pytest.approx(expected)
+
+
+@pytest.mark.parametrize(
+    ("ties", "top", "mrr"),
+    [("optimistic", 2 / 4, (1 + 1 / 3 + 1) / 3), ("pessimistic", 1 / 4, (1 + 1 / 3 + 1 / 3) / 3)],
+)
+def test_tie_rule_of_the_protocol_moves_the_tied_item_alone(ties: str, top: float, mrr: float) -> None:
+    evaluation = three_users(sl.Protocol(ks=(2,), ties=ties))  # type: ignore[arg-type]
+    assert evaluation.value("top_2_accuracy") == pytest.approx(top)
+    assert evaluation.value("mrr") == pytest.approx(mrr)
+
+
+def test_recall_counts_all_targets_of_a_user_even_beyond_k() -> None:
+    # ann wants three items of a list of one: recall_1 is 1/3, while NDCG compares with the best list of one.
+    data = sl.Dataset({"user": ["ann"] * 3, "item": [0, 1, 2]}, query_id="user", item_id="item")
+    scores = np.array([[3, 2, 1]] * 3, np.float32)
+    result = evaluate(
+        encoder(scores), np.eye(3, dtype=np.float32), Targets.of(data), protocol=sl.Protocol(ks=(1,)), seen=NOTHING_SEEN
+    )
+    assert result.value("recall_1") == pytest.approx(1 / 3)
+    assert result.value("ndcg_1") == 1
+
+
+def test_names_of_metrics_say_the_protocol() -> None:
+    metrics = three_users(sl.Protocol(ks=(2,), seen="included", ties="pessimistic")).metrics
+    assert list(metrics) == [
+        f"{name}/full/seen_included/ties_pessimistic" for name in ("top_2_accuracy", "recall_2", "ndcg_2", "mrr")
+    ]
+
+
+def test_tensors_give_the_metrics_of_arrays() -> None:
+    protocol, items, queries = sl.Protocol(ks=(1, 2)), torch.eye(4), torch.from_numpy(SCORES)[:, None]
+    on_torch = evaluate(
+        lambda start, stop: queries[start:stop],
+        items,
+        Targets.of(THREE_USERS),
+        protocol=protocol,
+        seen=NOTHING_SEEN,
+        alarm=False,
+    )
+    assert on_torch.metrics == three_users(protocol).metrics
+
+
+def test_seen_items_leave_the_ranking_only_when_the_protocol_says_so() -> None:
+    # bob has seen items 2 and 3, which stand above his item 1: without them it stands first.
+    seen = Seen(np.array([0, 0, 2, 2]), np.array([2, 3]))
+    assert three_users(sl.Protocol(ks=(1,), seen="excluded"), seen).ranks.higher.tolist() == [0, 2, 0, 0]
+    assert three_users(sl.Protocol(ks=(1,), seen="included"), seen).ranks.higher.tolist() == [0, 2, 2, 0]
+
+
+@pytest.mark.parametrize("rule", ["excluded", "included"])
+def test_targets_that_were_seen_are_counted_and_ranked(rule: str) -> None:
+    # ann has seen both of her items and cat item 0; a true item does not leave itself out, but its fellow goes.
+    seen = Seen(np.array([0, 2, 2, 3]), np.array([0, 2, 0]))
+    evaluation = three_users(sl.Protocol(ks=(1,), seen=rule), seen)  # type: ignore[arg-type]
+    assert evaluation.counts == {
+        "targets": 4, "users": 3, "items": 4, "absent_targets": 0, "repeated_targets": 0, "seen_targets": 2,
+    }  # fmt: skip
+    assert evaluation.ranks.higher.tolist() == ([0, 1, 2, 0] if rule == "excluded" else [0, 2, 2, 0])
+
+
+def test_absent_and_repeated_targets_are_counted_and_the_first_of_each_pair_stays() -> None:
+    train = sl.Dataset({"user": ["ann", "bob"], "item": [1, 2]}, query_id="user", item_id="item")
+    test = sl.Dataset(
+        {"user": ["bob", "ann", "bob", "ann", "bob", "bob"], "item": [9, 1, 1, 1, 9, 1]},
+        query_id="user",
+        item_id="item",
+    ).with_items_of(train)
+    targets = Targets.of(test)
+    assert targets.event_rows.tolist() == [1, 2]
+    assert targets.user_rows.tolist() == [0, 1]
+    assert targets.item_rows.tolist() == [0, 0]
+    assert (targets.absent, targets.repeated, len(targets)) == (2, 2, 2)
+
+
+def test_targets_stay_in_the_order_of_their_events() -> None:
+    data = sl.Dataset({"user": [3, 1, 2, 1], "item": [5, 6, 5, 5]}, query_id="user", item_id="item")
+    assert Targets.of(data).event_rows.tolist() == [0, 1, 2, 3]
+
+
+def test_dataset_without_a_target_in_the_catalogue_is_refused() -> None:
+    train = sl.Dataset({"user": [1], "item": [1]}, query_id="user", item_id="item")
+    test = sl.Dataset({"user": [1, 1], "item": [8, 9]}, query_id="user", item_id="item").with_items_of(train)
+    with pytest.raises(DataError, match=r"None of the 2 events to evaluate names an item of the catalogue \(1 items\)"):
+        Targets.of(test)
+
+
+MANY = sl.Dataset({"user": range(40), "item": np.arange(40) % 10}, query_id="user", item_id="item")
+MANY_SEEN = Seen(np.zeros(41, np.int64), np.zeros(0, np.int64))
+
+
+def many(queries: Floats, items: Floats, protocol: sl.Protocol, *, alarm: bool = True) -> Evaluation:
+    return evaluate(
+        encoder(queries), items, Targets.of(MANY), protocol=protocol, seen=MANY_SEEN, name="the model", alarm=alarm
+    )
+
+
+def random_vectors(rows: int) -> Floats:
+    return np.random.default_rng(rows).normal(size=(rows, 4)).astype(np.float32)
+
+
+@pytest.mark.parametrize("ties", ["optimistic", "expected", "pessimistic"])
+@pytest.mark.parametrize("side", ["items", "queries"])
+def test_collapsed_model_raises_the_alarm_instead_of_a_score(side: str, ties: str) -> None:
+    items = np.ones((10, 4), np.float32) if side == "items" else random_vectors(10)
+    queries = np.zeros((40, 4), np.float32) if side == "queries" else random_vectors(40)
+    text = (
+        r"the model: top_1_accuracy is 1\.000 if ties go to the true item and 0\.000 if they go against it: the true "
+        r"item ties with 9 of 9 others on average, so the scores cannot tell items apart\. Lower the learning rate"
+    )
+    with pytest.raises(CollapsedError, match=text):
+        many(queries, items, sl.Protocol(ks=(5, 1), ties=ties))  # type: ignore[arg-type]
+
+
+def test_collapse_of_a_few_items_passes_below_the_gap_and_stops_above_it() -> None:
+    # Each query is its own item's unit vector; items 0 and 1 share one, so 8 of 40 targets tie for first place: 0.2.
+    items = np.eye(10, dtype=np.float32)
+    items[1] = items[0]
+    queries = items[np.arange(40) % 10]
+    assert many(queries, items, sl.Protocol(ks=(1,), collapse_gap=0.21)).value("top_1_accuracy") == pytest.approx(0.9)
+    with pytest.raises(CollapsedError, match=r"top_1_accuracy is 1\.000 if .* and 0\.800 if"):
+        many(queries, items, sl.Protocol(ks=(1,), collapse_gap=0.19))
+
+
+def test_alarm_is_off_for_baselines_whose_ties_are_their_nature() -> None:
+    encode, items = popularity_vectors(np.full(10, 3, np.float32))
+    result = evaluate(
+        encode, items, Targets.of(MANY), protocol=sl.Protocol(ks=(1, 5)), seen=MANY_SEEN, name="popularity", alarm=False
+    )
+    assert result.value("top_1_accuracy") == pytest.approx(0.1)
+    assert result.value("top_5_accuracy") == pytest.approx(0.5)
+
+
+def test_popularity_vectors_score_items_by_their_counts() -> None:
+    encode, items = popularity_vectors(np.array([2.0, 7.0], np.float32))
+    assert (encode(3, 6) @ items.T).tolist() == [[[2, 7]]] * 3
+
+
+def test_vector_that_is_no_number_stops_the_evaluation() -> None:
+    items = random_vectors(10)
+    items[4] = np.nan
+    with pytest.raises(DivergedError, match="1 of 10 item vectors hold NaN or infinity, the first in row 4"):
+        many(random_vectors(40), items, sl.Protocol(ks=(1,)))
+    with pytest.raises(DivergedError, match="40 of 40 query vectors hold NaN or infinity"):
+        many(np.full((40, 4), np.inf, np.float32), random_vectors(10), sl.Protocol(ks=(1,)))
+
+
+@pytest.mark.parametrize(
+    "metric", ["top_5", "recall_0", "recall_-1", "ndcg_x", "mrr_5", "accuracy", "", "top_5_recall"]
+)
+def test_name_of_no_metric_is_refused(metric: str) -> None:
+    with pytest.raises(SettingsError, match=f"There is no metric '{metric}'; known are mrr and"):
+        three_users(sl.Protocol(ks=(1,))).value(metric)

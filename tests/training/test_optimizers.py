@@ -1,0 +1,175 @@
+import numpy as np
+import numpy.typing as npt
+import pytest
+import torch
+
+import shortlist as sl
+from shortlist.losses import in_batch_softmax
+from shortlist.training import Events, KerasAdagrad, Tables, make_optimizer
+
+Floats = npt.NDArray[np.float64]
+
+
+def plain_adagrad(
+    weights: Floats, gradients: list[Floats], learning_rate: float, start: float, epsilon: float
+) -> Floats:
+    """Keras' formula in float64."""
+    accumulator = np.full_like(weights, start)
+    for gradient in gradients:
+        accumulator += gradient**2
+        weights = weights - learning_rate * gradient / np.sqrt(accumulator + epsilon)
+    return weights
+
+
+def step_by_step(weights: torch.Tensor, gradients: list[torch.Tensor], *choice: float) -> torch.Tensor:
+    parameter = torch.nn.Parameter(weights.clone())
+    optimizer = KerasAdagrad([parameter], *choice)
+    for gradient in gradients:
+        parameter.grad = gradient
+        optimizer.step()
+    return parameter.detach()
+
+
+@pytest.mark.parametrize("steps", [1, 10])
+@pytest.mark.parametrize(("rate", "start", "epsilon"), [(0.1, 0.1, 1e-7), (0.5, 0.0, 1e-7), (0.01, 2.0, 0.5)])
+def test_steps_equal_the_formula(steps: int, rate: float, start: float, epsilon: float) -> None:
+    generator = np.random.default_rng(steps)
+    weights = generator.normal(size=(6, 3))
+    gradients = list(generator.normal(size=(steps, 6, 3)))
+    moved = step_by_step(
+        torch.tensor(weights, dtype=torch.float32),
+        [torch.tensor(gradient, dtype=torch.float32) for gradient in gradients],
+        rate,
+        start,
+        epsilon,
+    )
+    expected = plain_adagrad(weights, gradients, rate, start, epsilon)
+    np.testing.assert_allclose(moved.numpy(), expected, rtol=1e-6, atol=1e-6)
+
+
+def test_one_step_by_hand() -> None:
+    # Accumulator 0.1 + 3² = 9.1, with epsilon 0.9 under the root 10; 1 − 0.5 · 3 / √10 = 0.525658.
+    moved = step_by_step(torch.tensor([1.0]), [torch.tensor([3.0])], 0.5, 0.1, 0.9)
+    assert moved.item() == pytest.approx(1 - 1.5 / 10**0.5)
+
+
+def test_zero_gradient_with_an_empty_accumulator_moves_nothing() -> None:
+    moved = step_by_step(torch.tensor([1.0]), [torch.tensor([0.0])], 0.5, 0.0, 1e-7)
+    assert moved.item() == 1
+
+
+@pytest.mark.parametrize("steps", [1, 10])
+def test_sparse_gradients_move_weights_as_dense_ones_do(steps: int) -> None:
+    generator = torch.Generator().manual_seed(steps)
+    weights = torch.randn(8, 3, generator=generator)
+    sparse, dense = [], []
+    for _ in range(steps):
+        rows = torch.randint(8, (1, 12), generator=generator)  # 12 of 8 rows: some stand there twice
+        values = torch.randn(12, 3, generator=generator)
+        sparse.append(torch.sparse_coo_tensor(rows, values, (8, 3), check_invariants=True))
+        dense.append(torch.zeros(8, 3).index_add_(0, rows[0], values))
+    choice = (0.1, 0.1, 1e-7)
+    torch.testing.assert_close(
+        step_by_step(weights, sparse, *choice), step_by_step(weights, dense, *choice), rtol=1e-6, atol=1e-6
+    )
+
+
+def test_row_used_twice_moves_once_by_the_sum() -> None:
+    # The sum of 3 and −1 is 2: 1 − 0.1 · 2 / √(0 + 4 + 0) = 0.9. Two moves would give 1 − 0.1 · 3/3 + 0.1 / √10.
+    gradient = torch.sparse_coo_tensor(torch.tensor([[1, 1]]), [[3.0], [-1.0]], (3, 1), check_invariants=True)
+    moved = step_by_step(torch.ones(3, 1), [gradient], 0.1, 0.0, 1e-12)
+    torch.testing.assert_close(moved, torch.tensor([[1.0], [0.9], [1.0]]))
+
+
+def test_sparse_step_leaves_other_rows_as_they_are_to_the_bit() -> None:
+    weights = torch.randn(100, 4, generator=torch.Generator().manual_seed(0))
+    gradient = torch.sparse_coo_tensor(torch.tensor([[7]]), [[1.0] * 4], (100, 4), check_invariants=True)
+    changed = (step_by_step(weights, [gradient], 0.1, 0.1, 1e-7) != weights).any(dim=1)
+    assert changed.nonzero().tolist() == [[7]]
+
+
+def test_weights_without_a_gradient_stay() -> None:
+    used, unused = torch.nn.Parameter(torch.ones(2)), torch.nn.Parameter(torch.ones(2))
+    optimizer = KerasAdagrad([used, unused], 0.1, 0.1, 1e-7)
+    used.grad = torch.ones(2)
+    optimizer.step()
+    assert (used != 1).all()
+    assert (unused == 1).all()
+
+
+def test_step_gives_the_value_of_its_closure() -> None:
+    weight = torch.nn.Parameter(torch.tensor([2.0]))
+    optimizer = KerasAdagrad([weight], 0.1, 0.0, 1e-12)
+
+    def closure() -> float:
+        loss = (weight**2).sum()
+        loss.backward()  # type: ignore[no-untyped-call]
+        return loss.item()
+
+    assert optimizer.step(closure) == 4
+    assert weight.item() == pytest.approx(1.9)
+
+
+@pytest.fixture
+def events(monkeypatch: pytest.MonkeyPatch) -> Events:
+    """Tables of 11 users, 5 items and 8 words; a table is large from 8 rows on."""
+    monkeypatch.setattr("shortlist.models.tower.SPARSE_FROM_ROWS", 8)
+    data = sl.Dataset(
+        {"user": range(10), "item": [0, 1, 2, 3] * 2 + [0, 1]},
+        items={"item": range(4), "title": ["a b c", "d e f", "", "a"]},
+        query_id="user",
+        item_id="item",
+    )
+    features = sl.fit_features([sl.Lookup("user", width=3)], [sl.Lookup("item", width=3), sl.Text("title")], on=data)
+    return Events(Tables(features, data), data)
+
+
+def one_step(events: Events, choice: sl.Adagrad | sl.AdamW) -> sl.TwoTower:
+    model = sl.TwoTower(events.tables.features, [4])
+    optimizer = make_optimizer(choice, model)
+    batch = events.batch(torch.arange(len(events)), None)
+    queries, items = model.encode_queries(batch.query_inputs).squeeze(1), model.encode_items(batch.item_inputs)
+    in_batch_softmax(queries, items, batch.positives).backward()  # type: ignore[no-untyped-call]
+    optimizer.step()
+    return model
+
+
+def sparse_by_rows(model: sl.TwoTower) -> dict[int, bool]:
+    """The number of rows of each table, and whether its gradient came as the rows used."""
+    kinds = torch.nn.Embedding | torch.nn.EmbeddingBag
+    tables = [module.weight for module in model.modules() if isinstance(module, kinds)]
+    return {len(table): table.grad is not None and table.grad.is_sparse for table in tables}
+
+
+def test_adagrad_takes_the_gradients_of_large_tables_sparse(events: Events) -> None:
+    assert sparse_by_rows(one_step(events, sl.Adagrad())) == {11: True, 5: False, 8: True}
+
+
+def test_adamw_takes_every_gradient_dense(events: Events) -> None:
+    assert sparse_by_rows(one_step(events, sl.AdamW())) == {11: False, 5: False, 8: False}
+
+
+def test_changing_the_optimiser_changes_the_kind_of_gradient_back(events: Events) -> None:
+    model = sl.TwoTower(events.tables.features, [4])
+    make_optimizer(sl.Adagrad(), model)
+    make_optimizer(sl.AdamW(), model)
+    assert not any(getattr(module, "sparse", False) for module in model.modules())
+
+
+def test_model_moves_the_same_whether_its_tables_count_as_large_or_not(
+    events: Events, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    sparse = one_step(events, sl.Adagrad()).state_dict()
+    monkeypatch.setattr("shortlist.models.tower.SPARSE_FROM_ROWS", 1_000)
+    dense = one_step(events, sl.Adagrad()).state_dict()
+    for name, weights in sparse.items():
+        torch.testing.assert_close(weights, dense[name], rtol=1e-6, atol=1e-6)
+
+
+def test_adamw_gets_every_choice(events: Events) -> None:
+    choice = sl.AdamW(learning_rate=0.5, weight_decay=0.25, beta1=0.75, beta2=0.875, epsilon=0.125)
+    (group,) = make_optimizer(choice, sl.TwoTower(events.tables.features, [4])).param_groups
+    assert group["lr"] == 0.5
+    assert group["weight_decay"] == 0.25
+    assert group["betas"] == (0.75, 0.875)
+    assert group["eps"] == 0.125
