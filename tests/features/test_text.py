@@ -60,7 +60,7 @@ class TestWords:
         assert vocabulary(Text("x").fit(pl.Series(["ÉLÉGIE ΣΑΣ"]))) == ["élégie", "σας"]
 
     def test_other_alphabets_are_left_alone_on_request(self) -> None:
-        assert vocabulary(Text("x", lowercase="ascii").fit(pl.Series(["ÉLÉGIE"]))) == ["ÉlÉgie"]
+        assert vocabulary(Text("x", lowercase="ascii").fit(pl.Series(["ÉLÉGIE, DON'T!"]))) == ["dont", "ÉlÉgie"]
 
     def test_integers_are_words_of_their_digits(self) -> None:
         assert vocabulary(Text("x").fit(pl.Series([7, 12]))) == ["12", "7"]

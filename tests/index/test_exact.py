@@ -71,11 +71,12 @@ def test_left_out_items_do_not_take_a_blocks_place() -> None:
     assert rows[0].tolist() == [100, 101, 102, 103, 104]
 
 
+@pytest.mark.parametrize("bad", [np.nan, np.inf, -np.inf])
 @pytest.mark.parametrize("side", ["query", "item"])
-def test_score_that_is_no_number_is_refused(side: str) -> None:
+def test_score_that_is_no_number_is_refused(side: str, bad: float) -> None:
     queries, items = np.ones((2, 1, 2), np.float32), np.ones((200, 2), np.float32)
-    (queries if side == "query" else items)[-1, ..., 0] = np.nan
-    with pytest.raises(DivergedError, match=r"gives scores that are no numbers \(NaN"):
+    (queries if side == "query" else items)[-1, ..., 0] = bad
+    with pytest.raises(DivergedError, match=r"gives scores that are no numbers \(NaN or infinity\); train anew"):
         exact_top_k(queries, items, 3)
 
 

@@ -31,7 +31,7 @@ def exact_top_k(
     that may. Each query gets min(k, what it may have) items, never one that is left out. Returns B arrays of
     rows int64 and B of scores float32.
 
-    Raises `SettingsError` for a k below 1 and `DivergedError` for a NaN in a score.
+    Raises `SettingsError` for a k below 1 and `DivergedError` for NaN or infinity in a score.
 
     >>> items = np.array([[1.0], [3.0], [2.0]], np.float32)
     >>> rows, scores = exact_top_k(np.ones((1, 1, 1), np.float32), items, 5, left_out=(np.array([0]), np.array([1])))
@@ -46,8 +46,10 @@ def exact_top_k(
     for start in range(0, len(queries), height):
         tile = queries[start : start + height]
         scores = _scores(tile, item_vectors)
-        if np.isnan(scores).any():
-            raise DivergedError("A query or an item vector gives scores that are no numbers (NaN); train anew.")
+        if not np.isfinite(scores).all():
+            raise DivergedError(
+                "A query or an item vector gives scores that are no numbers (NaN or infinity); train anew."
+            )
         banned = np.zeros(scores.shape, np.bool_) if allowed is None else np.tile(~allowed, (len(tile), 1))
         if left_out is not None:
             here = (left_out[0] >= start) & (left_out[0] < start + len(tile))

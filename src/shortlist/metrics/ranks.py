@@ -8,7 +8,7 @@ from typing import Any
 
 import numpy as np
 import numpy.typing as npt
-from array_api_compat import array_namespace
+from array_api_compat import array_namespace, device
 
 __all__ = ["Ranks", "count_rivals"]
 
@@ -71,8 +71,9 @@ def _total(xp: Any, flags: Any, counts: Any) -> Any:
 
 def _by_row(xp: Any, flags: Any, row: Any, num_rows: int) -> Any:
     """The number of flagged pairs of each row: flags [M], row [M] ascending -> [B] int64."""
-    running = xp.concat([xp.zeros((1,), dtype=xp.int64), xp.cumulative_sum(xp.astype(flags, xp.int64))])
-    rows = xp.arange(num_rows, dtype=row.dtype)
+    on = device(row)
+    running = xp.concat([xp.zeros((1,), dtype=xp.int64, device=on), xp.cumulative_sum(xp.astype(flags, xp.int64))])
+    rows = xp.arange(num_rows, dtype=row.dtype, device=on)
     ends = xp.searchsorted(row, rows, side="right")
     starts = xp.searchsorted(row, rows, side="left")
     return xp.take(running, ends, axis=0) - xp.take(running, starts, axis=0)

@@ -38,6 +38,29 @@ COLOR = alt.Color("color:N", scale=None)
 DASH = alt.when("datum.reference").then(alt.value([5, 3])).otherwise(alt.value([1, 0]))
 WEIGHT = alt.when("datum.reference").then(alt.value(1.6)).otherwise(alt.value(2.2))
 
+LOOK: dict[str, Any] = {
+    "font": FONT,
+    "view": {"stroke": None},
+    "title": {
+        **{"anchor": "start", "frame": "bounds", "fontSize": 18, "color": INK, "offset": 16},
+        **{"subtitleFontSize": 13, "subtitleColor": QUIET, "subtitleLineHeight": 18, "subtitlePadding": 6},
+    },
+    "axis": {
+        "labelFontSize": 12,
+        "labelColor": QUIET,
+        "titleFontSize": 13,
+        "titleColor": INK,
+        "titleFontWeight": "normal",
+    },
+    "axisX": {"grid": False, "domainColor": QUIET, "tickColor": QUIET, "titlePadding": 8, "labelFlush": False},
+    "axisY": {
+        **{"gridColor": GRID, "domain": False, "ticks": False, "labelPadding": 8},
+        # The name of the metric lies over the axis, where nobody has to turn the head to read it.
+        **{"titleAngle": 0, "titleAlign": "left", "titleAnchor": "end", "titleBaseline": "bottom"},
+        **{"titleX": -TICK_WIDTH, "titleY": -14},
+    },
+}
+
 Row = dict[str, Any]
 
 
@@ -136,8 +159,16 @@ def accuracy_chart(
         textwrap.wrap(title, 78) or "",
         subtitle=[*textwrap.wrap(subtitle, 112), *textwrap.wrap(_key(curves, frame), 124)],
     )
-    chart = alt.LayerChart(layer=layers, title=head, description=f"{title}. {subtitle}")
-    return _styled(chart.properties(width=frame.width, height=frame.height))
+    return alt.LayerChart(
+        layer=layers,
+        title=head,
+        description=f"{title}. {subtitle}",
+        width=frame.width,
+        height=frame.height,
+        background="white",  # opaque, so that ink stays readable where the page around it is dark
+        padding=PADDING,
+        config=LOOK,
+    )
 
 
 def save_chart(chart: alt.LayerChart, folder: Path, stem: str) -> list[Path]:
@@ -267,7 +298,7 @@ def _key(curves: Sequence[Curve], frame: _Frame) -> str:
 def _curve_layers(frame: _Frame, curves: Sequence[Curve], colors: Mapping[str, str]) -> list[alt.Chart]:
     """Bands, lines, and dots: always where there are few epochs, else only at the epoch under the pointer."""
     rows = [row for curve in curves for row in _rows(curve, colors[curve.name])]
-    base = alt.Chart(alt.InlineData(values=rows)).encode(x=frame.x(), color=COLOR, detail="curve:N")
+    base = alt.Chart().encode(x=frame.x(), color=COLOR, detail="curve:N")
     band = base.transform_filter("datum.seeds > 1").encode(y=frame.y("low"), y2="high:Q")
     mean = base.encode(y=frame.y("mean"))
     hover = alt.selection_point(name="hover", fields=["epoch"], nearest=True, on="pointerover", empty=False)
@@ -280,7 +311,7 @@ def _curve_layers(frame: _Frame, curves: Sequence[Curve], colors: Mapping[str, s
         tooltip=[name, alt.Tooltip("epoch:Q", format="d"), *values, "seeds:Q"],
     )
     line = mean.mark_line(strokeJoin="round").encode(strokeDash=DASH, strokeWidth=WEIGHT)
-    return [band.mark_area(opacity=0.18), line, dots.add_params(hover).properties(name="dots")]
+    return _over(rows, [band.mark_area(opacity=0.18), line, dots.add_params(hover).properties(name="dots")])
 
 
 def _rows(curve: Curve, color: str) -> list[Row]:
@@ -293,7 +324,7 @@ def _rows(curve: Curve, color: str) -> list[Row]:
 
 def _label_layers(frame: _Frame, rows: list[Row]) -> list[alt.Chart]:
     """Level lines of the baselines, and at the right of the plot a sample of each line beside its label."""
-    base = alt.Chart(alt.InlineData(values=rows)).encode(y=frame.y("value"), color=COLOR)
+    base = alt.Chart().encode(y=frame.y("value"), color=COLOR)
     edge, bend, end, start = (alt.value(frame.width + pixels) for pixels in (0, BEND, STUB - 6, STUB))
     level = base.transform_filter("datum.level").mark_rule(strokeWidth=1.4).encode(x=alt.value(0), x2=edge)
     # A curve that stopped before the others is led to its label by dots, which nobody takes for measurements.
@@ -302,7 +333,13 @@ def _label_layers(frame: _Frame, rows: list[Row]) -> list[alt.Chart]:
     beside = base.encode(y=frame.y("place"))
     sample = beside.mark_rule().encode(x=bend, x2=end, strokeDash=DASH, strokeWidth=WEIGHT)
     text = beside.mark_text(align="left", fontSize=12).encode(x=start, color=alt.value(INK), text="label:N")
-    return [level, thread, lead, sample, text]
+    return _over(rows, [level, thread, lead, sample, text])
+
+
+def _over(rows: list[Row], layers: list[alt.Chart]) -> list[alt.Chart]:
+    """The layers with their data, given last because Altair copies the data of a chart at each change to it."""
+    data = alt.InlineData(values=rows)
+    return [layer.properties(data=data) for layer in layers]
 
 
 def _labels(
@@ -330,24 +367,6 @@ def _fit(name: str) -> str:
     """A name no longer than a label may be: the middle goes, for names often differ at their ends."""
     half = LABEL_LENGTH // 2
     return name if len(name) <= LABEL_LENGTH else f"{name[: LABEL_LENGTH - half - 1]}…{name[-half:]}"
-
-
-def _styled(chart: alt.LayerChart) -> alt.LayerChart:
-    """The look: dark ink on an opaque white ground, which stays readable where the page around it is dark."""
-    heading = {"anchor": "start", "frame": "bounds", "fontSize": 18, "color": INK, "offset": 16}
-    under = {"subtitleFontSize": 13, "subtitleColor": QUIET, "subtitleLineHeight": 18, "subtitlePadding": 6}
-    level = {"gridColor": GRID, "domain": False, "ticks": False, "labelPadding": 8}
-    above = {"titleAngle": 0, "titleAlign": "left", "titleAnchor": "end", "titleBaseline": "bottom"}
-    styled: alt.LayerChart = (
-        chart.properties(background="white", padding=PADDING)
-        .configure(font=FONT)
-        .configure_view(stroke=None)
-        .configure_title(**heading, **under)
-        .configure_axis(labelColor=QUIET, titleColor=INK, labelFontSize=12, titleFontSize=13, titleFontWeight="normal")
-        .configure_axisX(grid=False, domainColor=QUIET, tickColor=QUIET, titlePadding=8, labelFlush=False)
-        .configure_axisY(**level, **above, titleX=-TICK_WIDTH, titleY=-14)
-    )
-    return styled
 
 
 def _title(spec: Mapping[str, Any]) -> str:
