@@ -26,7 +26,11 @@ class TestToFrame:
         frame = pl.DataFrame({"a": [1]})
         assert to_frame(frame, "items") is frame
 
-    @pytest.mark.parametrize("table", [None, "clicks.parquet", 5, Path("clicks.parquet"), object()], ids=str)
+    @pytest.mark.parametrize(
+        "table",
+        [None, "clicks.parquet", 5, Path("clicks.parquet"), object()],
+        ids=["nothing", "text", "number", "path", "object"],
+    )
     def test_what_is_no_table_is_refused_by_the_name_of_its_type(self, table: object) -> None:
         text = f"The interactions table should be a frame .* but it is a {type(table).__name__} that could not be read"
         with pytest.raises(DataError, match=text):
