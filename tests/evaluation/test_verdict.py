@@ -84,6 +84,13 @@ def test_rows_of_a_user_are_drawn_together() -> None:
     assert bootstrap_interval(np.array([1.0, 1.0, 1.0, 0.0]), np.array([0, 0, 0, 1])) == (0.0, 1.0)
 
 
+def test_every_row_counts_the_same_however_many_its_user_has() -> None:
+    # Fifty users with nine rows of 1, fifty with one row of 0: the mean over rows is 0.9, that over users 0.5.
+    user = np.repeat(np.arange(100), np.where(np.arange(100) < 50, 9, 1))
+    low, high = bootstrap_interval((user < 50).astype(float), user)
+    assert 0.8 < low < 0.9 < high < 0.95
+
+
 def test_same_seed_gives_the_same_interval() -> None:
     values, user = np.random.default_rng(0).normal(size=50), np.arange(50) // 2
     assert bootstrap_interval(values, user, seed=1) == bootstrap_interval(values, user, seed=1)

@@ -59,7 +59,8 @@ def test_zero_gradient_with_an_empty_accumulator_moves_nothing() -> None:
 
 
 @pytest.mark.parametrize("steps", [1, 10])
-def test_sparse_gradients_move_weights_as_dense_ones_do(steps: int) -> None:
+@pytest.mark.parametrize("choice", [(0.1, 0.1, 1e-7), (0.5, 0.0, 0.5)])
+def test_sparse_gradients_move_weights_as_dense_ones_do(choice: tuple[float, float, float], steps: int) -> None:
     generator = torch.Generator().manual_seed(steps)
     weights = torch.randn(8, 3, generator=generator)
     sparse, dense = [], []
@@ -68,7 +69,6 @@ def test_sparse_gradients_move_weights_as_dense_ones_do(steps: int) -> None:
         values = torch.randn(12, 3, generator=generator)
         sparse.append(torch.sparse_coo_tensor(rows, values, (8, 3), check_invariants=True))
         dense.append(torch.zeros(8, 3).index_add_(0, rows[0], values))
-    choice = (0.1, 0.1, 1e-7)
     torch.testing.assert_close(
         step_by_step(weights, sparse, *choice), step_by_step(weights, dense, *choice), rtol=1e-6, atol=1e-6
     )

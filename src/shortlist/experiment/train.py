@@ -1,5 +1,6 @@
 """Train a model on a split; what comes back can evaluate and save itself."""
 
+import dataclasses
 import functools
 from collections.abc import Callable
 
@@ -36,6 +37,8 @@ def train(
     """
     loss, optimizer = loss or InBatchSoftmax(), optimizer or Adagrad()
     training, protocol = training or Training(), protocol or Protocol()
+    if training.patience is not None and training.metric is None:
+        training = dataclasses.replace(training, metric=protocol.decisive)
     model.initialize(training.seed)
     tables = Tables(model.features, split.train)
     events = Events(tables, split.train)

@@ -28,7 +28,7 @@ class Protocol:
     ks: Annotated[tuple[Annotated[int, Field(gt=0)], ...], Field(min_length=1)] = (1, 5, 10, 50, 100)
     seen: SeenRule = "excluded"
     ties: TieRule = "expected"
-    baselines: tuple[Baseline, ...] = ("popularity",)
+    baselines: Annotated[tuple[Baseline, ...], Field(min_length=1)] = ("popularity",)
     collapse_gap: Annotated[float, Field(gt=0, le=1)] = 0.1
 
     @property

@@ -58,9 +58,9 @@ class Training:
     """How long, in what batches, and what is watched on the way.
 
     Every `validate_every` epochs the events that `watch` names are ranked and the metrics go into the history.
-    With `patience` training stops once `metric` has not improved for that many validations, and the best
-    weights are taken back; this needs `watch="validation"`, since a model chosen on its test events has no
-    honest test any more. `seed` fixes weights, order and dropout.
+    With `patience` training stops once `metric` (the protocol's decisive one where it is left out) has not
+    improved for that many validations, and the best weights are taken back; this needs `watch="validation"`,
+    since a model chosen on its test events has no honest test any more. `seed` fixes weights, order and dropout.
     """
 
     epochs: PositiveInt = 20
