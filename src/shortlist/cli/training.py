@@ -48,7 +48,7 @@ def train(
     curves = {str(list(run.model.settings.layers)): [run.history.curve(metric)]}
     pictures: list[Path] = []
     if watched is not None:
-        baseline = run.evaluate(watched).baselines
+        baseline = (assessment if watched is run.split.test else run.evaluate(watched)).baselines
         pictures = save_curves(folder, curves, {name: each.metrics[metric] for name, each in baseline.items()}, metric)
     result = {
         "bundle": str(bundle),

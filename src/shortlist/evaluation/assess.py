@@ -1,6 +1,7 @@
 """A model's evaluation with the baselines beside it: no number of ours stands alone."""
 
 import dataclasses
+import functools
 from typing import Any
 
 from shortlist.baselines import popularity
@@ -26,7 +27,7 @@ class Assessment:
         """The model's metrics by their full names."""
         return self.model.metrics
 
-    @property
+    @functools.cached_property
     def verdicts(self) -> dict[str, Verdict]:
         """The model against each baseline."""
         return {name: compare_to(baseline, self.model) for name, baseline in self.baselines.items()}

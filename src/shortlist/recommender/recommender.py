@@ -1,5 +1,6 @@
 """The Recommender: a bundle that answers."""
 
+import functools
 from collections.abc import Collection, Mapping
 from pathlib import Path
 from typing import Any, Self
@@ -66,16 +67,13 @@ class Recommender:
         left_out = [self.row(identifier) for identifier in exclude]
         if exclude_seen and user_row is not None and self.bundle.seen is not None:
             left_out.extend(self.bundle.seen.by_user(user_row).tolist())
-        allowed = self._allowed(allow)
+        allowed = self._allowed(allow, left_out)
         if read.kind == "fallback":
             scores = self.bundle.items["popularity"].to_numpy()[:, None]
-            found = self._search(np.ones((1, 1, 1), np.float32), scores, k, left_out, allowed)
+            found = self._search(np.ones((1, 1, 1), np.float32), scores, k, allowed)
         else:
-            found = self._search(self._tower(read.encoded)[:, None], self._vectors, k, left_out, allowed)
-        banned = (
-            len(set(left_out)) if allowed is None else int((~allowed).sum()) + int(allowed[list(set(left_out))].sum())
-        )
-        return Shortlist(found, read.kind, read.filled, read.unknown, banned)
+            found = self._search(self._tower(read.encoded)[:, None], self._vectors, k, allowed)
+        return Shortlist(found, read.kind, read.filled, read.unknown, int((~allowed).sum()))
 
     def similar(self, item_id: Id, k: int = 10) -> Shortlist:
         """The k items whose vectors point most in the same direction (cosine), the item itself left out.
@@ -83,9 +81,8 @@ class Recommender:
         Raises `UnknownIdError` for an id that the catalogue does not hold; `find` gives the id of a label.
         """
         row = self.row(item_id)
-        lengths = np.linalg.norm(self._vectors, axis=1, keepdims=True)
-        directions = self._vectors / np.maximum(lengths, np.finfo(np.float32).tiny)
-        found = self._search(directions[row][None, None, :], directions, k, [row], None)
+        query = self._directions[row][None, None, :]  # [D] -> [1, 1, D]
+        found = self._search(query, self._directions, k, self._allowed(None, [row]))
         return Shortlist(found, "known", excluded=1)
 
     def find(self, label: str) -> Id:
@@ -126,11 +123,19 @@ class Recommender:
                 return self._user_row_of[same]
         return None
 
-    def _allowed(self, allow: Collection[Id] | None) -> npt.NDArray[np.bool_] | None:
-        if allow is None:
-            return None
-        allowed = np.zeros(len(self._ids), np.bool_)
-        allowed[[self.row(identifier) for identifier in allow]] = True
+    @functools.cached_property
+    def _directions(self) -> npt.NDArray[np.float32]:
+        """The item vectors at length 1 [N, D], made when the first neighbours are asked for."""
+        lengths = np.linalg.norm(self._vectors, axis=1, keepdims=True)
+        directions: npt.NDArray[np.float32] = self._vectors / np.maximum(lengths, np.finfo(np.float32).tiny)
+        return directions
+
+    def _allowed(self, allow: Collection[Id] | None, left_out: list[int]) -> npt.NDArray[np.bool_]:
+        """Which items may come back [N]."""
+        allowed = np.full(len(self._ids), allow is None)
+        if allow is not None:
+            allowed[[self.row(identifier) for identifier in allow]] = True
+        allowed[left_out] = False
         return allowed
 
     def _search(
@@ -138,11 +143,9 @@ class Recommender:
         query: npt.NDArray[np.float32],
         vectors: npt.NDArray[np.float32],
         k: int,
-        left_out: list[int],
-        allowed: npt.NDArray[np.bool_] | None,
+        allowed: npt.NDArray[np.bool_],
     ) -> tuple[Item, ...]:
-        pairs = (np.zeros(len(left_out), np.int64), np.array(left_out, np.int64))
-        rows, scores = exact_top_k(query, vectors, k, left_out=pairs, allowed=allowed)
+        rows, scores = exact_top_k(query, vectors, k, allowed=allowed)
         return tuple(
             Item(self._ids[row], self._labels[row], float(score))
             for row, score in zip(rows[0].tolist(), scores[0], strict=True)
