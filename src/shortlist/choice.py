@@ -6,17 +6,28 @@ from a table; both refuse the same values with the same words.
 
 import dataclasses
 import functools
+import itertools
+import re
 from collections.abc import Callable, Iterable
-from typing import Any, TypeVar, dataclass_transform
+from typing import Annotated, Any, TypeVar, dataclass_transform
 
-from pydantic import ConfigDict, ValidationError
+from pydantic import ConfigDict, Field, Strict, ValidationError
 from pydantic.dataclasses import dataclass as pydantic_dataclass
 
 from shortlist.errors import SettingsError
 
-__all__ = ["choice", "explain"]
+__all__ = ["Number", "Positive", "Seed", "Whole", "choice", "explain"]
 
 T = TypeVar("T")
+
+# Numbers that are written as numbers: neither true nor "20" is one.
+Whole = Annotated[int, Strict()]
+Number = Annotated[float, Strict()]
+Positive = Annotated[Whole, Field(gt=0)]
+Seed = Annotated[Whole, Field(ge=0)]
+
+# Where a field takes one of several types, pydantic puts the type it tried into the path: "int", "tuple[float, ...]".
+TRIED_TYPE = re.compile(r"(int|float|str|bool|constrained-\w+|(tuple|list|dict|literal|union)\[.*\])$")
 
 
 @dataclass_transform(frozen_default=True)
@@ -55,8 +66,13 @@ def choice(cls: type[T]) -> type[T]:
 
 def explain(problems: Iterable[Any]) -> str:
     """Pydantic's findings as sentences that name the field, what was expected and what came."""
-    listed = list(problems)
-    return " ".join(_sentence(problem) for problem in listed if not _echoes(problem, listed))
+    listed = [{**problem, "loc": tuple(part for part in problem["loc"] if not _is_type(part))} for problem in problems]
+    told = (problem for problem in listed if not _echoes(problem, listed))
+    return " ".join(_sentence(list(same)) for _, same in itertools.groupby(told, key=lambda problem: problem["loc"]))
+
+
+def _is_type(part: Any) -> bool:
+    return isinstance(part, str) and TRIED_TYPE.match(part) is not None
 
 
 def _echoes(problem: Any, problems: list[Any]) -> bool:
@@ -72,8 +88,10 @@ def _named(loc: tuple[Any, ...], fields: list[str]) -> tuple[Any, ...]:
     return (fields[loc[0]], *loc[1:]) if loc and isinstance(loc[0], int) and loc[0] < len(fields) else loc
 
 
-def _sentence(problem: Any) -> str:
-    where = ".".join(str(part) for part in problem["loc"]) or "the value"
+def _sentence(problems: list[Any]) -> str:
+    """What is wrong in one place: one finding, or one for each type that the place could have had."""
+    where = ".".join(str(part) for part in problems[0]["loc"]) or "the value"
+    problem = problems[0]
     match problem["type"]:
         case "missing" | "missing_argument":
             return f"{where} is missing."
@@ -84,8 +102,16 @@ def _sentence(problem: Any) -> str:
         case "value_error":
             # Our own checks carry their own sentence.
             return f"{where}: {problem['ctx']['error']}" if problem["loc"] else str(problem["ctx"]["error"])
-    expected = problem["msg"].removeprefix("Input ").removeprefix("Value ")
-    return f"{where} {expected[0].lower()}{expected[1:]}, but it is {_short(problem['input'])}."
+    expected = ", or ".join(_expected(problem) for problem in problems)
+    return f"{where} {expected}, but it is {_short(problem['input'])}."
+
+
+def _expected(problem: Any) -> str:
+    if problem["type"] == "too_short":
+        least = problem["ctx"]["min_length"]
+        return f"should have at least {least} {'entry' if least == 1 else 'entries'}"
+    expected: str = problem["msg"].removeprefix("Input ").removeprefix("Value ").replace("tuple", "list")
+    return f"{expected[0].lower()}{expected[1:]}"
 
 
 def _short(value: object) -> str:

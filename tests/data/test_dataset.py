@@ -102,6 +102,11 @@ class TestRoles:
         with pytest.raises(DataError, match="query_id and item_id both name column 'sku'; each needs one of its own"):
             shop(query_id="sku")
 
+    def test_a_label_is_one_text(self) -> None:
+        films = {"sku": ["tea", "ham", "jam"], "names": [["a"], ["b", "c"], []]}
+        with pytest.raises(DataError, match=r"items\.names should hold one text an item as its label, but .* List"):
+            shop(items=films, label="names")
+
     def test_labels_are_the_label_column_with_ids_where_it_is_missing(self) -> None:
         assert shop(items=FILMS, label="title").labels() == ["Tea", "ham", "Jam"]
 

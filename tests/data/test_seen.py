@@ -44,6 +44,14 @@ def test_pairs_are_the_sets_of_the_users_asked_for_place_by_place(pairs: list[Pa
     assert list(zip(places.tolist(), items.tolist(), strict=True)) == wanted
 
 
+@settings(deadline=None, max_examples=60)
+@given(pairs=PAIRS, asked=PAIRS)
+def test_a_user_holds_exactly_the_items_of_the_set(pairs: list[Pair], asked: list[Pair]) -> None:
+    users, items = (np.array([pair[side] for pair in asked], np.int64) for side in (0, 1))
+    held = Seen.of(touches(pairs)).holds(users, items, NUM_ITEMS)
+    assert held.tolist() == [pair in pairs for pair in asked]
+
+
 def test_what_lies_outside_the_catalogue_is_not_seen() -> None:
     catalogue = Dataset({"user": [1], "sku": ["tea"]}, query_id="user", item_id="sku")
     events = Dataset({"user": [1, 2, 2], "sku": ["zinc", "tea", "zinc"]}, query_id="user", item_id="sku")

@@ -59,6 +59,9 @@ class TestCategories:
     def test_empty_parts_are_no_categories(self) -> None:
         assert encoded(Categories("x"), ["a||b|"], ["|a|", "|", ""]) == [[2], [], []]
 
+    def test_nor_is_an_empty_text_in_a_list(self) -> None:
+        assert encoded(Categories("x"), [["a", "", "b"]], [["", "a"], [""]]) == [[2], []]
+
     def test_lists_and_texts_give_the_same_rows(self) -> None:
         fitted = Categories("x").fit(pl.Series(["drama|war"]))
         assert fitted.encode(pl.Series([["war", "poetry"], []])).padded().tolist() == [[3, 1], [0, 0]]

@@ -1,5 +1,6 @@
 """The command `shortlist`. Nothing heavy loads here: names come from the package's root when a command runs."""
 
+import os
 import sys
 from typing import Annotated
 
@@ -43,6 +44,9 @@ def root(
 
 def main() -> None:
     """Run the command line; an error is one sentence on stderr, with exit code 2 for a wrong choice and else 1."""
+    # Threads that wait for each other sleep instead of spinning; OpenMP reads this once, when torch loads. Beside
+    # other work on the same cores spinning made training 11 to 16 times slower (docs/experiments.md).
+    os.environ.setdefault("OMP_WAIT_POLICY", "passive")
     try:
         app()
     except ShortlistError as error:

@@ -11,6 +11,7 @@ import polars as pl
 
 from shortlist.data.tables import (
     check_columns,
+    check_label,
     clean_ids,
     clean_weights,
     epoch_seconds,
@@ -79,6 +80,7 @@ class Dataset:
         self.items = _catalogue(items, events, item_id, "items")
         if label is not None:
             check_columns(self.items, [label], "items")
+            check_label(self.items[label], f"items.{label}")
         item_rows = rows_of_ids(events[item_id], self.items[item_id])
         unknown = item_rows < 0
         if unknown.any():

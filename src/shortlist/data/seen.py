@@ -40,6 +40,14 @@ class Seen:
         """The item rows that one user has touched."""
         return self.item_rows[self.offsets[user_row] : self.offsets[user_row + 1]]
 
+    def holds(
+        self, user_rows: npt.NDArray[np.int64], item_rows: npt.NDArray[np.int64], num_items: int
+    ) -> npt.NDArray[np.bool_]:
+        """Whether each of these users [B] has touched the item [B] beside it; `num_items` is the catalogue's size."""
+        users = np.repeat(np.arange(len(self.offsets) - 1), np.diff(self.offsets))
+        held: npt.NDArray[np.bool_] = np.isin(user_rows * num_items + item_rows, users * num_items + self.item_rows)
+        return held
+
     def pairs(self, user_rows: npt.NDArray[np.int64]) -> tuple[npt.NDArray[np.int64], npt.NDArray[np.int64]]:
         """For users [B]: the places 0..B-1 and item rows of everything they have touched, both [M], by place."""
         starts = self.offsets[user_rows]

@@ -12,7 +12,7 @@ import numpy as np
 import numpy.typing as npt
 from pydantic import Field
 
-from shortlist.choice import choice
+from shortlist.choice import Number, Seed, choice
 from shortlist.data.dataset import Dataset
 from shortlist.data.seen import Seen
 from shortlist.errors import DataError
@@ -28,8 +28,8 @@ __all__ = [
     "split_random",
 ]
 
-Share = Annotated[float, Field(gt=0, lt=1)]
-ShareOrNone = Annotated[float, Field(ge=0, lt=1)]
+Share = Annotated[Number, Field(gt=0, lt=1)]
+ShareOrNone = Annotated[Number, Field(ge=0, lt=1)]
 
 
 @choice
@@ -38,7 +38,7 @@ class RandomSplit:
 
     test: Share = 0.2
     validation: ShareOrNone = 0.0
-    seed: Annotated[int, Field(ge=0)] = 0
+    seed: Seed = 0
 
 
 @choice

@@ -8,7 +8,7 @@ import polars as pl
 
 from shortlist.errors import DataError, shorten
 
-__all__ = ["check_columns", "clean_ids", "clean_weights", "epoch_seconds", "rows_of_ids", "to_frame"]
+__all__ = ["check_columns", "check_label", "clean_ids", "clean_weights", "epoch_seconds", "rows_of_ids", "to_frame"]
 
 MAX_ID_BYTES = 1024
 
@@ -44,6 +44,12 @@ def check_columns(frame: pl.DataFrame, columns: list[str], name: str) -> None:
             )
     if frame.height == 0:
         raise DataError(f"The {name} table has no rows; at least one is needed.")
+
+
+def check_label(labels: pl.Series, where: str) -> None:
+    """Raise `DataError` for a column whose values cannot be shown as one text each."""
+    if labels.dtype.is_nested() or labels.dtype in (pl.Object, pl.Binary):
+        raise DataError(f"{where} should hold one text an item as its label, but its type is {labels.dtype}.")
 
 
 def clean_ids(ids: pl.Series, where: str) -> pl.Series:

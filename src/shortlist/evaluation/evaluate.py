@@ -175,8 +175,7 @@ def evaluate(
         seen=seen if protocol.seen == "excluded" else None,
     )
     num_items = len(item_vectors)
-    place, item = seen.pairs(targets.user_rows)
-    repeats = int((item == targets.item_rows[place]).sum())
+    repeats = int(seen.holds(targets.user_rows, targets.item_rows, num_items).sum())
     evaluation = Evaluation(name, protocol, targets, ranks, num_items, repeats)
     if alarm:
         _raise_alarm(evaluation)

@@ -7,8 +7,8 @@ import numpy.typing as npt
 import polars as pl
 from pydantic import Field
 
-from shortlist.choice import choice
-from shortlist.features.feature import Positive, as_text, refuse_missing
+from shortlist.choice import Positive, choice
+from shortlist.features.feature import as_text, refuse_missing
 from shortlist.features.lists import FittedLists, count_values
 
 __all__ = ["Categories"]
@@ -43,11 +43,10 @@ class Categories:
         return FittedLists(self, self.width, state["vocabulary"], self._flatten)
 
     def _flatten(self, values: pl.Series) -> tuple[pl.Series, npt.NDArray[np.int64]]:
-        if isinstance(values.dtype, pl.List):
-            lists = values
-        else:
-            texts = as_text(values, self.column)
-            lists = texts.str.split(self.separator).list.eval(pl.element().filter(pl.element() != ""))
+        given = isinstance(values.dtype, pl.List)
+        lists = values if given else as_text(values, self.column).str.split(self.separator)
         lists = lists.list.drop_nulls()
+        if lists.dtype == pl.List(pl.String):
+            lists = lists.list.eval(pl.element().filter(pl.element() != ""))
         lengths = lists.list.len().fill_null(0).cast(pl.Int64).to_numpy()
         return as_text(lists.filter(lengths > 0).explode(), self.column), lengths

@@ -1,19 +1,16 @@
 """What every feature offers, chosen and fitted, and the checks that features share."""
 
 from abc import ABC, abstractmethod
-from typing import Annotated, Any, ClassVar, Protocol
+from typing import Any, ClassVar, Protocol
 
 import numpy as np
 import numpy.typing as npt
 import polars as pl
-from pydantic import Field
 
 from shortlist.errors import DataError
 from shortlist.features.encoded import Encoded
 
-__all__ = ["FeatureChoice", "FittedFeature", "Positive", "as_text", "refuse_missing"]
-
-Positive = Annotated[int, Field(gt=0)]
+__all__ = ["FeatureChoice", "FittedFeature", "as_text", "refuse_missing"]
 
 
 class FeatureChoice(Protocol):

@@ -8,9 +8,9 @@ import numpy.typing as npt
 import polars as pl
 from pydantic import Field
 
-from shortlist.choice import choice
+from shortlist.choice import Positive, Whole, choice
 from shortlist.features.encoded import Rows
-from shortlist.features.feature import FittedFeature, Positive, as_text, refuse_missing
+from shortlist.features.feature import FittedFeature, as_text, refuse_missing
 from shortlist.features.vocabulary import Vocabulary
 
 __all__ = ["FittedHash", "FittedLookup", "Hash", "Lookup"]
@@ -84,9 +84,9 @@ class Hash:
     kind: ClassVar[str] = "hash"
 
     column: str
-    num_rows: Annotated[int, Field(ge=2)]
+    num_rows: Annotated[Whole, Field(ge=2)]
     width: Positive = 32
-    seed: Annotated[int, Field(ge=0, lt=2**64)] = 0
+    seed: Annotated[Whole, Field(ge=0, lt=2**64)] = 0
     missing: Literal["unknown", "error"] = "unknown"
 
     def fit(self, values: pl.Series) -> "FittedHash":

@@ -7,15 +7,15 @@ import numpy.typing as npt
 import polars as pl
 from pydantic import Field
 
-from shortlist.choice import choice
+from shortlist.choice import Number, Positive, Whole, choice
 from shortlist.errors import DataError, SettingsError, shorten
 from shortlist.features.encoded import Numbers, Rows
-from shortlist.features.feature import FittedFeature, Positive
+from shortlist.features.feature import FittedFeature
 
 __all__ = ["Bucketize", "FittedBucketize", "FittedNormalize", "Normalize"]
 
 # What stands in for a missing number: the mean of the training rows, nothing (an error), or a number of yours.
-MissingNumber = Literal["mean", "error"] | float
+MissingNumber = Literal["mean", "error"] | Number
 # Keras' Normalization divides by no less than this; a constant column then gives zeros.
 SMALLEST_DEVIATION = 1e-7
 
@@ -37,7 +37,7 @@ class Bucketize:
     kind: ClassVar[str] = "bucketize"
 
     column: str
-    boundaries: Annotated[int, Field(ge=2)] | tuple[float, ...] = 100
+    boundaries: Annotated[Whole, Field(ge=2)] | tuple[Number, ...] = 100
     width: Positive = 32
     method: Literal["equal_width", "quantiles"] = "equal_width"
     missing: MissingNumber = "mean"

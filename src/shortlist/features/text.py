@@ -8,8 +8,8 @@ import numpy.typing as npt
 import polars as pl
 from pydantic import Field
 
-from shortlist.choice import choice
-from shortlist.features.feature import Positive, as_text, refuse_missing
+from shortlist.choice import Positive, Whole, choice
+from shortlist.features.feature import as_text, refuse_missing
 from shortlist.features.lists import FIRST_ROW, FittedLists, count_values
 
 __all__ = ["Text"]
@@ -35,7 +35,7 @@ class Text:
 
     column: str
     width: Positive = 32
-    max_tokens: Annotated[int, Field(ge=3)] = 10_000
+    max_tokens: Annotated[Whole, Field(ge=3)] = 10_000
     lowercase: Literal["unicode", "ascii"] = "unicode"
     missing: Literal["empty", "error"] = "empty"
 

@@ -4,7 +4,7 @@ from typing import Annotated, Literal
 
 from pydantic import Field
 
-from shortlist.choice import choice
+from shortlist.choice import Number, Positive, choice
 
 __all__ = ["Baseline", "Protocol", "SeenRule", "TieRule"]
 
@@ -25,11 +25,11 @@ class Protocol:
     apart and the evaluation stops with an alarm.
     """
 
-    ks: Annotated[tuple[Annotated[int, Field(gt=0)], ...], Field(min_length=1)] = (1, 5, 10, 50, 100)
+    ks: Annotated[tuple[Positive, ...], Field(min_length=1)] = (1, 5, 10, 50, 100)
     seen: SeenRule = "excluded"
     ties: TieRule = "expected"
     baselines: Annotated[tuple[Baseline, ...], Field(min_length=1)] = ("popularity",)
-    collapse_gap: Annotated[float, Field(gt=0, le=1)] = 0.1
+    collapse_gap: Annotated[Number, Field(gt=0, le=1)] = 0.1
 
     @property
     def decisive(self) -> str:

@@ -182,10 +182,26 @@ class Experiment(_Section):
     def override(self, changes: Mapping[str, Any]) -> Self:
         """The experiment with some keys changed, in nested tables; checked anew.
 
+        Where one of several kinds is named, such as the optimiser, naming another kind replaces it.
+
         >>> load_preset("tutorial").override({"training": {"schedule": {"epochs": 5}}}).training.schedule.epochs
         5
+        >>> load_preset("tutorial").override({"training": {"optimizer": {"adamw": {}}}}).training.optimizer.chosen
+        AdamW(learning_rate=0.001, weight_decay=0.01, beta1=0.9, beta2=0.999, epsilon=1e-08)
         """
-        return type(self).read(merge(self.tables(), changes), "the changed experiment")
+        return type(self).read(_lay_over(type(self), self.tables(), changes), "the changed experiment")
+
+
+def _lay_over(section: type[BaseModel], base: Mapping[str, Any], changes: Mapping[str, Any]) -> dict[str, Any]:
+    """The tables of a section with the changes merged in; a kind gives way to another that the changes name."""
+    if issubclass(section, _OneOf):
+        base = {kind: settings for kind, settings in base.items() if kind in changes}
+    laid = merge(base, changes)
+    for key, change in changes.items():
+        inner = section.model_fields[key].annotation if key in section.model_fields else None
+        if isinstance(inner, type) and issubclass(inner, _Section) and isinstance(change, Mapping):
+            laid[key] = _lay_over(inner, base.get(key, {}), change)
+    return laid
 
 
 def merge(base: Mapping[str, Any], changes: Mapping[str, Any]) -> dict[str, Any]:

@@ -4,13 +4,12 @@ from typing import Annotated, Literal
 
 from pydantic import Field
 
-from shortlist.choice import choice
+from shortlist.choice import Number, Positive, choice
 
 __all__ = ["Activation", "Init", "TwoTowerSettings"]
 
 Activation = Literal["relu", "gelu", "tanh", "silu"]
 Init = Literal["keras", "torch"]
-Positive = Annotated[int, Field(gt=0)]
 
 
 @choice
@@ -19,7 +18,7 @@ class TwoTowerSettings:
 
     layers: Annotated[tuple[Positive, ...], Field(min_length=1)] = (64, 32)
     activation: Activation = "relu"
-    dropout: Annotated[float, Field(ge=0, lt=1)] = 0.0
+    dropout: Annotated[Number, Field(ge=0, lt=1)] = 0.0
     normalize: bool = False
     item_bias: bool = False
     init: Init = "keras"

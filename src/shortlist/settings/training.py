@@ -4,14 +4,13 @@ from typing import Annotated, Literal
 
 from pydantic import Field
 
-from shortlist.choice import choice
+from shortlist.choice import Number, Positive, Seed, choice
 from shortlist.errors import SettingsError
 
 __all__ = ["Adagrad", "AdamW", "InBatchSoftmax", "Training"]
 
-PositiveFloat = Annotated[float, Field(gt=0)]
-NotNegative = Annotated[float, Field(ge=0)]
-PositiveInt = Annotated[int, Field(gt=0)]
+PositiveNumber = Annotated[Number, Field(gt=0)]
+NotNegative = Annotated[Number, Field(ge=0)]
 
 
 @choice
@@ -24,7 +23,7 @@ class InBatchSoftmax:
     """
 
     reduction: Literal["sum", "mean"] = "mean"
-    temperature: PositiveFloat = 1.0
+    temperature: PositiveNumber = 1.0
     log_q: bool = False
     remove_accidental_hits: bool = False
 
@@ -37,20 +36,20 @@ class Adagrad:
     Large embedding tables are updated in the rows used only.
     """
 
-    learning_rate: PositiveFloat = 0.1
+    learning_rate: PositiveNumber = 0.1
     initial_accumulator: NotNegative = 0.1
-    epsilon: PositiveFloat = 1e-7
+    epsilon: PositiveNumber = 1e-7
 
 
 @choice
 class AdamW:
     """AdamW (Loshchilov and Hutter 2019). Every step passes over all weights, whole embedding tables included."""
 
-    learning_rate: PositiveFloat = 1e-3
+    learning_rate: PositiveNumber = 1e-3
     weight_decay: NotNegative = 0.01
-    beta1: Annotated[float, Field(ge=0, lt=1)] = 0.9
-    beta2: Annotated[float, Field(ge=0, lt=1)] = 0.999
-    epsilon: PositiveFloat = 1e-8
+    beta1: Annotated[Number, Field(ge=0, lt=1)] = 0.9
+    beta2: Annotated[Number, Field(ge=0, lt=1)] = 0.999
+    epsilon: PositiveNumber = 1e-8
 
 
 @choice
@@ -63,13 +62,13 @@ class Training:
     since a model chosen on its test events has no honest test any more. `seed` fixes weights, order and dropout.
     """
 
-    epochs: PositiveInt = 20
-    batch_size: PositiveInt = 2048
-    validate_every: PositiveInt = 1
+    epochs: Positive = 20
+    batch_size: Positive = 2048
+    validate_every: Positive = 1
     watch: Literal["validation", "test", "nothing"] = "validation"
-    patience: PositiveInt | None = None
+    patience: Positive | None = None
     metric: str | None = None
-    seed: Annotated[int, Field(ge=0)] = 0
+    seed: Seed = 0
 
     def __post_init__(self) -> None:
         if self.patience is not None and self.watch != "validation":
