@@ -24,7 +24,7 @@ T = TypeVar("T")
 Whole = Annotated[int, Strict()]
 Number = Annotated[float, Strict()]
 Positive = Annotated[Whole, Field(gt=0)]
-Seed = Annotated[Whole, Field(ge=0)]
+Seed = Annotated[Whole, Field(ge=0, lt=2**63)]
 
 # Where a field takes one of several types, pydantic puts the type it tried into the path: "int", "tuple[float, ...]".
 TRIED_TYPE = re.compile(r"(int|float|str|bool|constrained-\w+|(tuple|list|dict|literal|union)\[.*\])$")

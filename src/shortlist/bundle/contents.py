@@ -23,7 +23,8 @@ class Bundle:
     `experiment` are the settings as tables, with `data.source` None where the data came from Python. `data`
     describes the data: its fingerprint, its roles, its numbers of events, users and items. `items` has one row
     a catalogue item with columns id, label and popularity (training events); `users` has the id and the query
-    features' columns of every user. `item_vectors` [N, D] belong to the rows of `items`. `seen` holds what
+    features' columns of every user, `user_events` [U] int64 how many training events each has (0: training does not
+    know this user). `item_vectors` [N, D] belong to the rows of `items`. `seen` holds what
     users touched before the test events, None where it was left out. `history` is the training's epochs,
     `evaluation` what the model scored (None: not evaluated).
     """
@@ -35,6 +36,7 @@ class Bundle:
     item_tower: bytes
     items: pl.DataFrame
     users: pl.DataFrame
+    user_events: npt.NDArray[np.int64]
     item_vectors: npt.NDArray[np.float32]
     seen: Seen | None
     history: list[dict[str, Any]]

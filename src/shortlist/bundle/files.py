@@ -13,9 +13,19 @@ from shortlist.bundle.contents import Bundle
 from shortlist.data.seen import Seen
 from shortlist.features import Features
 
-__all__ = ["MANIFEST", "MANIFEST_HASH", "bundle_from_files", "files_of_bundle"]
+__all__ = ["MANIFEST", "MANIFEST_HASH", "REQUIRED", "bundle_from_files", "files_of_bundle"]
 
 MANIFEST, MANIFEST_HASH = "manifest.json", "manifest.sha256"
+REQUIRED = (
+    "features.json",
+    "query.onnx",
+    "item.onnx",
+    "items.parquet",
+    "users.parquet",
+    "training.safetensors",
+    "item_vectors.safetensors",
+    "history.jsonl",
+)
 
 
 def files_of_bundle(bundle: Bundle) -> dict[str, bytes]:
@@ -26,6 +36,7 @@ def files_of_bundle(bundle: Bundle) -> dict[str, bytes]:
         "item.onnx": bundle.item_tower,
         "items.parquet": _to_parquet(bundle.items),
         "users.parquet": _to_parquet(bundle.users),
+        "training.safetensors": save_tensors({"user_events": np.ascontiguousarray(bundle.user_events)}),
         "item_vectors.safetensors": save_tensors({"vectors": np.ascontiguousarray(bundle.item_vectors)}),
         "history.jsonl": b"".join(json.dumps(line).encode() + b"\n" for line in bundle.history),
     }
@@ -47,6 +58,7 @@ def bundle_from_files(manifest: dict[str, Any], files: dict[str, bytes]) -> Bund
         item_tower=files["item.onnx"],
         items=pl.read_parquet(io.BytesIO(files["items.parquet"])),
         users=pl.read_parquet(io.BytesIO(files["users.parquet"])),
+        user_events=load_tensors(files["training.safetensors"])["user_events"],
         item_vectors=load_tensors(files["item_vectors.safetensors"])["vectors"],
         seen=None if seen is None else Seen(seen["offsets"], seen["item_rows"]),
         history=[json.loads(line) for line in files["history.jsonl"].splitlines()],

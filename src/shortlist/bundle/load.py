@@ -6,32 +6,39 @@ from pathlib import Path, PurePosixPath
 from typing import Any
 
 from shortlist.bundle.contents import FORMAT, Bundle
-from shortlist.bundle.files import MANIFEST, MANIFEST_HASH, bundle_from_files
+from shortlist.bundle.files import MANIFEST, MANIFEST_HASH, REQUIRED, bundle_from_files
 from shortlist.errors import BundleError
 
 __all__ = ["load_bundle"]
 
 
 def load_bundle(path: str | Path) -> Bundle:
-    """The bundle in the folder at `path`.
+    """The bundle in the folder at `path`, or in the folder `bundle` of the run that stands there.
 
     Raises `BundleError` for a folder that is no bundle, a newer format, a file that is missing, changed or not
-    in the manifest, and a file name that leaves the folder. Hashes show damage, not forgery: load bundles from
-    people you trust.
+    in the manifest, and a file name or a link that leaves the folder. Hashes show damage, not forgery: load
+    bundles from people you trust.
     """
     folder = Path(path)
+    if (folder / "bundle" / MANIFEST).is_file():
+        folder = folder / "bundle"
     if not (folder / MANIFEST).is_file():
         raise BundleError(f"{folder} is no bundle: there is no {MANIFEST} in it. Name the folder that train wrote.")
     text = (folder / MANIFEST).read_bytes()
     expected = _read(folder, MANIFEST_HASH).decode("ascii", "replace").strip()
     if hashlib.sha256(text).hexdigest() != expected:
         raise _damaged(folder, MANIFEST)
-    manifest: dict[str, Any] = json.loads(text)
-    if manifest["format"] != FORMAT:
+    manifest: Any = json.loads(text)
+    if not isinstance(manifest, dict) or not isinstance(manifest.get("files"), dict):
+        raise BundleError(f"{folder} is no bundle: its {MANIFEST} lists no files. Name the folder that train wrote.")
+    if manifest.get("format") != FORMAT:
         raise BundleError(
-            f"{folder} has format {manifest['format']}, and this shortlist reads format {FORMAT}. "
+            f"{folder} has format {manifest.get('format')}, and this shortlist reads format {FORMAT}. "
             "Install the version that wrote it, or train anew."
         )
+    missing = [name for name in REQUIRED if name not in manifest["files"]]
+    if missing:
+        raise BundleError(f"{folder} is not whole: its {MANIFEST} does not list {missing[0]}. Train anew.")
     _refuse_strangers(folder, manifest["files"])
     files = {}
     for name, digest in manifest["files"].items():
@@ -53,8 +60,11 @@ def _refuse_strangers(folder: Path, listed: dict[str, str]) -> None:
 
 
 def _read(folder: Path, name: str) -> bytes:
+    path = folder / name
+    if path.exists() and (path.is_symlink() or not path.is_file()):
+        raise BundleError(f"{path} is no plain file of its own. Do not use this bundle; copy the whole one again.")
     try:
-        return (folder / name).read_bytes()
+        return path.read_bytes()
     except OSError as error:
         raise BundleError(f"{folder} lacks its file {name} ({error}). Copy the bundle again, or train anew.") from error
 

@@ -3,11 +3,9 @@
 import hashlib
 import importlib.metadata
 import json
-import os
-import shutil
-import tempfile
 from pathlib import Path
 
+from shortlist.atomic import new_folder, write_file
 from shortlist.bundle.contents import FORMAT, Bundle
 from shortlist.bundle.files import MANIFEST, MANIFEST_HASH, files_of_bundle
 from shortlist.errors import BundleError
@@ -34,18 +32,12 @@ def save_bundle(bundle: Bundle, path: Path) -> Path:
     text = json.dumps(manifest, indent=1, ensure_ascii=False, allow_nan=False).encode()
     files |= {MANIFEST: text, MANIFEST_HASH: hashlib.sha256(text).hexdigest().encode() + b"\n"}
     try:
-        path.parent.mkdir(parents=True, exist_ok=True)
-        unfinished = Path(tempfile.mkdtemp(prefix=f".{path.name}-", dir=path.parent))
-        try:
+        with new_folder(path) as folder:
             for name, content in files.items():
-                _write(unfinished / name, content)
-            unfinished.chmod(0o755)  # a temporary folder is for its owner alone; a bundle is for who may read
-            _flush_folder(unfinished)
-            refuse_existing(path)
-            unfinished.rename(path)
-            _flush_folder(path.parent)
-        finally:
-            shutil.rmtree(unfinished, ignore_errors=True)
+                write_file(folder / name, content)
+    except FileExistsError:
+        refuse_existing(path)
+        raise
     except OSError as error:
         raise BundleError(f"The bundle could not be written to {path}: {error}. Nothing was left there.") from error
     return path
@@ -55,20 +47,3 @@ def refuse_existing(path: Path) -> None:
     """Raise `BundleError` where something stands at the path: a bundle is never changed or written over."""
     if path.exists():
         raise BundleError(f"{path} is there already, and a bundle is never written over. Name a new folder.")
-
-
-def _write(path: Path, content: bytes) -> None:
-    with path.open("wb") as file:
-        file.write(content)
-        file.flush()
-        os.fsync(file.fileno())
-
-
-def _flush_folder(path: Path) -> None:
-    if os.name == "nt":
-        return  # Windows flushes a folder's entries by itself and opens no folder
-    handle = os.open(path, os.O_RDONLY)
-    try:
-        os.fsync(handle)
-    finally:
-        os.close(handle)

@@ -19,7 +19,8 @@ Length = Annotated[int, typer.Option("-k", "--k", help="How many items at most."
 @commands.command(epilog="Example: shortlist evaluate films --json")
 def evaluate(bundle: BundlePath, as_json: AsJson = False) -> None:
     """Evaluate a bundle on the test events of the data that it was trained on, beside popularity."""
-    assessment = sl.evaluate_bundle(sl.load_bundle(_find(bundle))).to_json()
+    loaded = sl.load_bundle(bundle)
+    assessment = {**sl.evaluate_bundle(loaded).to_json(), "notes": loaded.data["notes"]}
     show(assessment, as_json, lambda: show_metrics(assessment))
 
 
@@ -34,7 +35,7 @@ def recommend(
     as_json: AsJson = False,
 ) -> None:
     """Print the best items for one query."""
-    recommender = sl.Recommender.load(_find(bundle))
+    recommender = sl.Recommender.load(bundle)
     found = recommender.recommend(
         _query(query), k, exclude_seen=not include_seen, exclude=exclude or (), allow=allow or None
     )
@@ -49,21 +50,24 @@ def similar(
     as_json: AsJson = False,
 ) -> None:
     """Print the items whose vectors point most in the same direction as one item's."""
-    recommender = sl.Recommender.load(_find(bundle))
-    try:
-        identifier = recommender.find(item)
-    except UnknownIdError as no_label:
-        if item not in recommender:
-            raise no_label from None
-        identifier = item
+    recommender = sl.Recommender.load(bundle)
+    identifier = _identify(recommender, item)
     found = recommender.similar(identifier, k)
     show({"item": identifier, **found.to_json()}, as_json, lambda: typer.echo(found))
 
 
-def _find(path: Path) -> Path:
-    """The bundle itself, where the folder of a run is given."""
-    inside = path / "bundle"
-    return inside if inside.is_dir() else path
+def _identify(recommender: "sl.Recommender", item: str) -> str | int:
+    """The id that a text means: an id as it is, or a unique label; both at once is refused."""
+    by_id = recommender.id_at(recommender.row(item)) if item in recommender else None
+    try:
+        by_label = recommender.find(item)
+    except UnknownIdError:
+        if by_id is None:
+            raise
+        return by_id
+    if by_id is not None and by_id != by_label:
+        raise UnknownIdError(f"{item!r} is the id of one item and the label of another, {by_label!r}; name its id.")
+    return by_label
 
 
 def _query(values: list[str]) -> dict[str, Any]:

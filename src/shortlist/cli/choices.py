@@ -31,6 +31,8 @@ def changes(epochs: int | None, settings: list[str] | None) -> dict[str, Any]:
     changed: dict[str, Any] = {}
     for setting in settings or []:
         key, equals, value = setting.partition("=")
+        if key.partition(".")[0] == "data":
+            raise SettingsError(f"--set does not name the data ({setting!r}); the command's argument does.")
         if not equals or not all(key.split(".")):
             raise SettingsError(f"--set wants a key and a value, such as training.schedule.epochs=20, not {setting!r}.")
         changed = sl.settings.merge(changed, _nested(key.split("."), _value(value)))

@@ -49,7 +49,7 @@ def main() -> None:
     os.environ.setdefault("OMP_WAIT_POLICY", "passive")
     try:
         app()
-    except ShortlistError as error:
+    except (ShortlistError, OSError) as error:  # OSError: a full disk says so itself
         if "--debug" in sys.argv:
             raise
         typer.echo(f"shortlist: {error}", err=True)

@@ -56,3 +56,5 @@ def show_metrics(assessment: dict[str, Any]) -> None:
         if counts[count]:
             typer.echo(f"{counts[count]:,} {says}.")
     typer.echo(assessment["verdict"])
+    for note in assessment["notes"]:
+        typer.echo(note)

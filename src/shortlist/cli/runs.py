@@ -1,69 +1,115 @@
 """The folder that a training command fills, and the pictures in it."""
 
 import datetime as dt
-from collections.abc import Mapping, Sequence
+import json
+from collections.abc import Iterator, Mapping, Sequence
+from contextlib import contextmanager
 from pathlib import Path
 from typing import Any
 
 import typer
 
-from shortlist.errors import BundleError, MissingExtraError
+from shortlist.errors import MissingExtraError, SettingsError
 
-__all__ = ["new_folder", "save_curves"]
+__all__ = ["draw_curves", "output_folder", "read_references"]
 
 Series = Mapping[int, float]
 
 
-def new_folder(out: Path | None) -> Path:
-    """The folder to write into, made now so that hours of training do not end at a wrong path.
+@contextmanager
+def output_folder(out: Path | None) -> Iterator[Path]:
+    """The folder to write into, made before the work so that hours of it do not end at a wrong path.
 
-    Raises `BundleError` where it holds something already: results are never written over.
+    Where the work fails before anything was written, the folder goes again. Raises `SettingsError` where it holds
+    something already, for results are never written over, and where it cannot be made.
     """
     folder = out or Path("runs") / dt.datetime.now().strftime("%Y-%m-%d-%H%M%S")
     if folder.exists() and (not folder.is_dir() or any(folder.iterdir())):
-        raise BundleError(f"{folder} is there already and not empty. Name a new folder with --out.")
+        raise SettingsError(f"{folder} is there already and not empty. Name a new folder with --out.")
+    was_there = folder.exists()
     try:
         folder.mkdir(parents=True, exist_ok=True)
     except OSError as error:
-        raise BundleError(f"{folder} cannot be made: {error}. Name another folder with --out.") from error
-    return folder
+        raise SettingsError(f"{folder} cannot be made: {error}. Name another folder with --out.") from error
+    try:
+        yield folder
+    finally:
+        if not was_there and not any(folder.iterdir()):
+            folder.rmdir()
 
 
-def save_curves(
+def read_references(paths: Sequence[Path], metric: str) -> dict[str, dict[str, Any]]:
+    """Others' curves by their files' names, each a table with `layers`, `validate_every` and the metric's values.
+
+    Raises `SettingsError` for a file that cannot be read or is no such table.
+    """
+    return {path.stem: _read_reference(path, metric) for path in paths}
+
+
+def _read_reference(path: Path, metric: str) -> dict[str, Any]:
+    wanted = f'--reference wants a JSON file with "layers", "validate_every" and "{metric}" (a list of numbers)'
+    try:
+        table = json.loads(path.read_text("utf-8"))
+    except (OSError, ValueError) as error:
+        raise SettingsError(f"{wanted}, but {path} cannot be read: {error}.") from error
+    if not isinstance(table, dict) or not {"layers", "validate_every", metric} <= table.keys():
+        raise SettingsError(f"{wanted}, but {path} has not all of them.")
+    values, every = table[metric], table["validate_every"]
+    if not isinstance(values, list) or not values or not all(isinstance(value, int | float) for value in values):
+        raise SettingsError(f"{wanted}, but {path} has other values under it.")
+    if not isinstance(every, int) or every < 1:
+        raise SettingsError(f'{wanted}, but in {path} "validate_every" is {every!r}.')
+    return table
+
+
+def draw_curves(
     folder: Path,
     curves: Mapping[str, Sequence[Series]],
     baselines: Mapping[str, float],
     metric: str,
+    watched: str,
     references: Mapping[str, Mapping[str, Any]] | None = None,
 ) -> list[Path]:
     """The curves of each depth, a series a seed, as PNG, SVG and a page; their paths come back.
 
-    `references` are others' curves by the name to show: tables with `layers`, `validate_every` and a list under
-    the metric's short name. Without the extra `report` nothing is drawn, and stderr says how to get it.
+    `watched` names the events that were ranked, and `baselines` are on the same ones. Seeds that stopped early end
+    the curve of their depth: it holds the epochs that all of them have. `references` come from `read_references`.
+    Where no epoch was validated, there are more depths than colours, or the extra `report` is missing, nothing is
+    drawn, and stderr says so.
     """
     try:
-        from shortlist.report import Baseline, Curve, accuracy_chart, save_chart
+        from shortlist.report import MAX_CURVES, Baseline, Curve, accuracy_chart, save_chart
     except MissingExtraError as error:
         typer.echo(f"No curves were drawn. {error}", err=True)
         return []
-    short, _, protocol = metric.partition("/")
+    common = {name: sorted(set.intersection(*(set(run) for run in runs))) for name, runs in curves.items()}
     drawn = [
-        Curve(name, tuple(runs[0]), tuple(tuple(run[epoch] for epoch in runs[0]) for run in runs))
+        Curve(name, tuple(common[name]), tuple(tuple(run[epoch] for epoch in common[name]) for run in runs))
         for name, runs in curves.items()
+        if common[name]
     ]
+    if not drawn:
+        typer.echo("No curves were drawn: no epoch was validated.", err=True)
+        return []
+    if len(drawn) > MAX_CURVES:
+        typer.echo(f"No curves were drawn: {len(drawn)} depths are more than {MAX_CURVES} colours.", err=True)
+        return []
+    short, _, protocol = metric.partition("/")
+    last = max(curve.epochs[-1] for curve in drawn)
     for label, reference in (references or {}).items():
-        name, values = str(reference["layers"]), reference[short]
-        last = max(epoch for runs in curves.values() for epoch in runs[0])
-        points = [((place + 1) * reference["validate_every"], value) for place, value in enumerate(values)]
-        kept = [(epoch, value) for epoch, value in points if epoch <= last]
-        epochs, series = zip(*kept, strict=True)
-        drawn.append(Curve(label, epochs, (series,), reference=True, of=name if name in curves else None))
+        name, every = str(reference["layers"]), reference["validate_every"]
+        points = [((place + 1) * every, value) for place, value in enumerate(reference[short])]
+        points = [(epoch, value) for epoch, value in points if epoch <= last]
+        if points:
+            epochs, series = zip(*points, strict=True)
+            of = name if any(curve.name == name for curve in drawn) else None
+            drawn.append(Curve(label, epochs, (series,), reference=True, of=of))
     words = short.replace("_", " ")
     chart = accuracy_chart(
         drawn,
         [Baseline(name, value) for name, value in baselines.items()],
         metric=words,
         title=f"{words[0].upper()}{words[1:]} against epoch",
-        subtitle=protocol.replace("_", " ").replace("/", " · "),
+        subtitle=f"{watched} events · {protocol.replace('_', ' ').replace('/', ' · ')}",
     )
     return save_chart(chart, folder, "curves")

@@ -7,10 +7,11 @@ from typing import Annotated, Any
 import typer
 
 import shortlist as sl
+from shortlist.atomic import write_file
 from shortlist.cli.choices import Epochs, Preset, Set, changes, choose_experiment, parse_layers
 from shortlist.cli.data import Source, load
 from shortlist.cli.output import AsJson, show, show_metrics, table
-from shortlist.cli.runs import new_folder, save_curves
+from shortlist.cli.runs import draw_curves, output_folder, read_references
 
 __all__ = ["commands"]
 
@@ -38,18 +39,15 @@ def train(
     if seed is not None:
         changed = sl.settings.merge(changed, {"training": {"schedule": {"seed": seed}}})
     experiment = choose_experiment(source, preset, changed)
-    folder = new_folder(out)
-    run = sl.run_experiment(experiment, data=load(source), progress=not quiet)
-    assessment = run.evaluate()
-    bundle = run.save(folder / "bundle", assessment)
-    (folder / "experiment.toml").write_text(experiment.to_toml(), "utf-8")
-    metric = experiment.evaluation.protocol.name(experiment.evaluation.protocol.decisive)
-    watched = {"validation": run.split.validation, "test": run.split.test}.get(run.training.watch)
-    curves = {str(list(run.model.settings.layers)): [run.history.curve(metric)]}
-    pictures: list[Path] = []
-    if watched is not None:
-        baseline = (assessment if watched is run.split.test else run.evaluate(watched)).baselines
-        pictures = save_curves(folder, curves, {name: each.metrics[metric] for name, each in baseline.items()}, metric)
+    data = load(source)
+    with output_folder(out) as folder:
+        run = sl.run_experiment(experiment, data=data, progress=not quiet)
+        assessment = run.evaluate()
+        bundle = run.save(folder / "bundle", assessment)
+        write_file(folder / "experiment.toml", experiment.to_toml().encode())
+        name = run.protocol.name(assessment.model.decisive)
+        curves = {str(list(run.model.settings.layers)): [run.history.curve(name)]}
+        pictures = draw_curves(folder, curves, run.curve_baselines(assessment), name, run.training.watch)
     result = {
         "bundle": str(bundle),
         **assessment.to_json(),
@@ -79,25 +77,27 @@ def compare(
     """Train several depths with several seeds: the table, the curves, and which differences are real."""
     depths = [parse_layers(depth) for depth in layers or ["32", "64,32", "128,64,32"]]
     experiment = choose_experiment(source, preset, changes(epochs, settings))
-    references = {path.stem: json.loads(path.read_text("utf-8")) for path in reference or []}
-    folder = new_folder(out)
-    comparison = sl.compare(experiment, depths, seed or [1, 2, 3], data=load(source), progress=not quiet)
-    protocol = comparison.protocol
-    metric = protocol.name(protocol.decisive)
-    curves = {name: [run.curve for run in runs] for name, runs in comparison.by_depth.items()}
-    baselines = {name: baseline.metrics[metric] for name, baseline in comparison.baselines.items()}
-    result = comparison.to_json()
-    written = folder / "comparison.json"
-    written.write_text(json.dumps(result, indent=1, ensure_ascii=False), "utf-8")
-    pictures = save_curves(folder, curves, baselines, metric, references)
+    data = load(source)
+    protocol = experiment.evaluation.protocol
+    metric = protocol.decisive(data.num_items)
+    references = read_references(reference or [], metric)
+    with output_folder(out) as folder:
+        comparison = sl.compare(experiment, depths, seed or [1, 2, 3], data=data, progress=not quiet)
+        result = comparison.to_json()
+        written = write_file(
+            folder / "comparison.json", json.dumps(result, indent=1, ensure_ascii=False, allow_nan=False).encode()
+        )
+        curves = {name: [run.curve for run in runs] for name, runs in comparison.by_depth.items()}
+        baselines = comparison.runs[0].curve_baselines
+        watched = experiment.training.schedule.watch
+        pictures = draw_curves(folder, curves, baselines, protocol.name(metric), watched, references)
     result["files"] = [str(path) for path in (written, *pictures)]
-    show(result, as_json, lambda: _show_comparison(result, [str(each) for each in comparison.differences]))
+    lines = [*comparison.verdicts, *comparison.differences, *comparison.failed, *comparison.notes]
+    show(result, as_json, lambda: _show_comparison(result, [str(line) for line in lines]))
 
 
 def _show_run(result: dict[str, Any]) -> None:
     show_metrics(result)
-    for note in result["notes"]:
-        typer.echo(note)
     history = result["history"]
     typer.echo(
         f"{history['epochs']} epochs in {history['seconds']:.0f} s; the weights are epoch {history['best_epoch']}'s."
@@ -105,7 +105,7 @@ def _show_run(result: dict[str, Any]) -> None:
     _show_files([result["bundle"], *result["files"]])
 
 
-def _show_comparison(result: dict[str, Any], differences: list[str]) -> None:
+def _show_comparison(result: dict[str, Any], lines: list[str]) -> None:
     summary = result["summary"]
     metric = summary[0]["metric"]
     rows = [
@@ -124,7 +124,7 @@ def _show_comparison(result: dict[str, Any], differences: list[str]) -> None:
     seeds = ", ".join(str(seed) for seed in summary[0]["seeds"])
     columns = ["layers", "mean", "deviation", "range", "parameters", "seconds", "peak MiB"]
     table(f"{metric} · seeds {seeds}", columns, rows)
-    for line in (*result["verdicts"], *differences):
+    for line in lines:
         typer.echo(line)
     _show_files(result["files"])
 

@@ -1,22 +1,21 @@
 """One experiment at several depths and seeds, in one process."""
 
 import dataclasses
+import gc
 import statistics
 from collections.abc import Sequence
 from typing import Any
 
-import numpy as np
-
 from shortlist.comparison.differences import Difference, differences
 from shortlist.comparison.memory import peak_memory, reset_peak_memory
 from shortlist.data import Dataset, datasets
-from shortlist.errors import SettingsError
-from shortlist.evaluation import Evaluation, Verdict, bootstrap_interval
+from shortlist.errors import CollapsedError, DivergedError, SettingsError
+from shortlist.evaluation import Evaluation, Verdict, verdict_of
 from shortlist.experiment import run_experiment
 from shortlist.settings import Experiment, Protocol
 from shortlist.training import ProgressBar
 
-__all__ = ["ComparedRun", "Comparison", "compare", "depth_name"]
+__all__ = ["ComparedRun", "Comparison", "FailedRun", "compare", "depth_name"]
 
 Layers = tuple[int, ...]
 
@@ -25,16 +24,20 @@ Layers = tuple[int, ...]
 class ComparedRun:
     """One depth with one seed. `peak_memory_mib` covers training and validation, and is None where unmeasurable.
 
-    `curve` is the decisive metric at each validated epoch; `seconds` are training and validations together.
+    `curve` is the decisive metric at each validated epoch, and `curve_baselines` what the baselines have in it on
+    the same events; `baselines` are evaluated like the model. `seconds` are training and validations together.
     """
 
     layers: Layers
     seed: int
     evaluation: Evaluation
+    baselines: dict[str, Evaluation]
     curve: dict[int, float]
+    curve_baselines: dict[str, float]
     parameters: int
     seconds: float
     peak_memory_mib: float | None
+    notes: tuple[str, ...]
 
     def to_json(self) -> dict[str, Any]:
         """The run as plain JSON values, its metrics by their full names."""
@@ -50,16 +53,43 @@ class ComparedRun:
 
 
 @dataclasses.dataclass(frozen=True)
+class FailedRun:
+    """One depth with one seed whose numbers diverged or collapsed, with the error's text; it has no metrics."""
+
+    layers: Layers
+    seed: int
+    error: str
+
+    def __str__(self) -> str:
+        return f"{depth_name(self.layers)} seed {self.seed} failed and is in no figure: {self.error}"
+
+
+@dataclasses.dataclass(frozen=True)
 class Comparison:
-    """All runs of a comparison with the baselines on the same targets."""
+    """All runs of a comparison with the baselines on the same targets, and the runs that failed."""
 
     experiment: Experiment
     runs: tuple[ComparedRun, ...]
-    baselines: dict[str, Evaluation]
+    failed: tuple[FailedRun, ...] = ()
 
     @property
     def protocol(self) -> Protocol:
         return self.experiment.evaluation.protocol
+
+    @property
+    def metric(self) -> str:
+        """The short name of the metric that decides."""
+        return self.runs[0].evaluation.decisive
+
+    @property
+    def baselines(self) -> dict[str, Evaluation]:
+        """The baselines, the same for every run."""
+        return self.runs[0].baselines
+
+    @property
+    def notes(self) -> tuple[str, ...]:
+        """What the reader of these results should know, in sentences."""
+        return self.runs[0].notes
 
     @property
     def by_depth(self) -> dict[str, list[ComparedRun]]:
@@ -75,7 +105,7 @@ class Comparison:
 
         `deviation` is the sample standard deviation over seeds, None for one seed.
         """
-        metric = self.protocol.decisive
+        metric = self.metric
         lines = []
         for runs in self.by_depth.values():
             values = [run.evaluation.value(metric) for run in runs]
@@ -100,32 +130,28 @@ class Comparison:
     def differences(self) -> list[Difference]:
         """Every pair of depths, and whether its difference is real."""
         evaluations = {name: [run.evaluation for run in runs] for name, runs in self.by_depth.items()}
-        return differences(evaluations, self.protocol.decisive)
+        return differences(evaluations, self.metric)
 
     @property
     def verdicts(self) -> list[Verdict]:
         """Each depth, averaged over its seeds, against each baseline, with the interval over users."""
-        metric = self.protocol.decisive
-        found = []
-        for name, runs in self.by_depth.items():
-            gains = np.mean([run.evaluation.gains(metric) for run in runs], axis=0)
-            for baseline_name, baseline in self.baselines.items():
-                lead = gains - baseline.gains(metric)
-                low, high = bootstrap_interval(lead, baseline.targets.by_user[0])
-                found.append(
-                    Verdict(metric, name, baseline_name, float(gains.mean()), baseline.value(metric), low, high)
-                )
-        return found
+        return [
+            verdict_of([run.evaluation for run in runs], baseline, name)
+            for name, runs in self.by_depth.items()
+            for baseline in self.baselines.values()
+        ]
 
     def to_json(self) -> dict[str, Any]:
         """The comparison as plain JSON values."""
         return {
             "experiment": self.experiment.tables(),
             "rows": [run.to_json() for run in self.runs],
+            "failed": [dataclasses.asdict(failure) for failure in self.failed],
             "summary": self.summary,
             "baselines": {name: baseline.metrics for name, baseline in self.baselines.items()},
             "verdicts": [str(verdict) for verdict in self.verdicts],
             "differences": [difference.to_json() for difference in self.differences],
+            "notes": list(self.notes),
         }
 
 
@@ -140,7 +166,8 @@ def compare(
     """Run the experiment once for each depth and each seed.
 
     The split stays the same, so that differences are the models'; a seed changes the weights' start, the order
-    of events and dropout. Raises `SettingsError` for no depth, no seed, or one given twice.
+    of events and dropout. A run that diverges or collapses is recorded as failed, and the others go on; where
+    all fail, the first one's error is raised. Raises `SettingsError` for no depth, no seed, or one given twice.
     """
     depths = [tuple(depth) for depth in layers]
     _refuse_repeats("layers", depths)
@@ -152,29 +179,41 @@ def compare(
         for seed in seeds
     ]  # fmt: skip
     data = datasets.load(experiment.data.source) if data is None else data
-    protocol = experiment.evaluation.protocol
+    metric = experiment.evaluation.protocol.decisive(data.num_items)
     runs: list[ComparedRun] = []
-    baselines: dict[str, Evaluation] = {}
-    with ProgressBar(protocol.decisive, shown=progress) as bar:
+    failed: list[FailedRun] = []
+    with ProgressBar(metric, shown=progress) as bar:
         bar.expect(len(plans) * experiment.training.schedule.epochs)
         for depth, seed, plan in plans:
             bar.start(f"{depth_name(depth)} seed {seed}")
-            measured = reset_peak_memory()
-            run = run_experiment(plan, data=data, progress=bar.advance)
-            assessment = run.evaluate()
-            baselines = assessment.baselines
-            runs.append(
-                ComparedRun(
-                    layers=depth,
-                    seed=seed,
-                    evaluation=assessment.model,
-                    curve=run.history.curve(protocol.name(protocol.decisive)),
-                    parameters=run.model.num_parameters,
-                    seconds=run.history.seconds,
-                    peak_memory_mib=peak_memory() if measured else None,
-                )
-            )
-    return Comparison(experiment, tuple(runs), baselines)
+            try:
+                runs.append(_run_one(plan, data, metric, bar))
+            except (DivergedError, CollapsedError) as error:
+                failed.append(FailedRun(depth, seed, str(error)))
+                if len(failed) == len(plans):
+                    raise
+    return Comparison(experiment, tuple(runs), tuple(failed))
+
+
+def _run_one(plan: Experiment, data: Dataset, metric: str, bar: ProgressBar) -> ComparedRun:
+    """One run; only its figures outlive it, so that the next one's memory is its own."""
+    gc.collect()
+    measured = reset_peak_memory()
+    run = run_experiment(plan, data=data, progress=bar.advance)
+    peak = peak_memory() if measured else None
+    assessment = run.evaluate()
+    return ComparedRun(
+        layers=run.model.settings.layers,
+        seed=run.training.seed,
+        evaluation=assessment.model,
+        baselines=assessment.baselines,
+        curve=run.history.curve(run.protocol.name(metric)),
+        curve_baselines=run.curve_baselines(assessment),
+        parameters=run.model.num_parameters,
+        seconds=run.history.seconds,
+        peak_memory_mib=peak,
+        notes=tuple(run.notes),
+    )
 
 
 def depth_name(layers: Sequence[int]) -> str:

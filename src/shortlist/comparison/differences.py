@@ -9,7 +9,7 @@ import numpy as np
 import numpy.typing as npt
 from scipy import stats
 
-from shortlist.evaluation import Evaluation, bootstrap_interval
+from shortlist.evaluation import MIN_USERS, Evaluation, bootstrap_interval, mean_samples
 
 __all__ = ["MIN_SEEDS", "Difference", "differences"]
 
@@ -22,35 +22,38 @@ SURE = 0.05
 class Difference:
     """Two models' means over seeds, `first` minus `second`.
 
-    `users_low` and `users_high` bound the difference over users (95 %). `p_seeds` is Welch's test between the
-    two models' seeds, adjusted by Holm for the number of pairs; None under three seeds. `real` says whether both
-    agree that the difference is not zero; None where that is unknown.
+    `users_low` and `users_high` bound the difference over users (95 %; None under 20 users). `p_seeds` is Welch's
+    test between the two models' seeds, adjusted by Holm for the number of pairs; None under three seeds. `real`
+    says whether both agree that the difference is not zero; None where that is unknown.
     """
 
     first: str
     second: str
     difference: float
-    users_low: float
-    users_high: float
+    users_low: float | None
+    users_high: float | None
     p_seeds: float | None
 
     @property
     def real(self) -> bool | None:
-        if self.p_seeds is None:
+        if self.p_seeds is None or self.users_low is None or self.users_high is None:
             return None
         return self.p_seeds < SURE and (self.users_low > 0 or self.users_high < 0)
 
     def __str__(self) -> str:
+        few = f"{MIN_SEEDS} seeds" if self.p_seeds is None else f"{MIN_USERS} users"
         says = {
-            None: f"unknown: fewer than {MIN_SEEDS} seeds, so no difference is called real",
+            None: f"unknown: fewer than {few}, so no difference is called real",
             True: "real",
             False: "not called real",
         }[self.real]
-        p = "" if self.p_seeds is None else f", p over seeds {self.p_seeds:.3f}"
-        return (
-            f"{self.first} − {self.second}: {self.difference:+.3f} "
-            f"(users {self.users_low:+.3f} to {self.users_high:+.3f}{p}): {says}"
-        )
+        known = []
+        if self.users_low is not None:
+            known.append(f"users {self.users_low:+.3f} to {self.users_high:+.3f}")
+        if self.p_seeds is not None:
+            known.append(f"p over seeds {self.p_seeds:.3f}")
+        evidence = f" ({', '.join(known)})" if known else ""
+        return f"{self.first} − {self.second}: {self.difference:+.3f}{evidence}: {says}"
 
     def to_json(self) -> dict[str, Any]:
         """The difference as plain JSON values."""
@@ -60,7 +63,7 @@ class Difference:
 def differences(runs: Mapping[str, Sequence[Evaluation]], metric: str) -> list[Difference]:
     """Every pair of models, each given as the evaluations of its seeds on the same targets."""
     values = {name: np.array([run.value(metric) for run in seeds]) for name, seeds in runs.items()}
-    gains = {name: np.mean([run.gains(metric) for run in seeds], axis=0) for name, seeds in runs.items()}
+    samples = {name: mean_samples(seeds, metric) for name, seeds in runs.items()}
     pairs = list(itertools.combinations(runs, 2))
     enough = [min(len(runs[a]), len(runs[b])) >= MIN_SEEDS for a, b in pairs]
     p_values: list[float | None] = [None] * len(pairs)
@@ -70,7 +73,7 @@ def differences(runs: Mapping[str, Sequence[Evaluation]], metric: str) -> list[D
         p_values[place] = adjusted
     found = []
     for (first, second), p_value in zip(pairs, p_values, strict=True):
-        low, high = bootstrap_interval(gains[first] - gains[second], runs[first][0].targets.by_user[0])
+        low, high = bootstrap_interval(samples[first][0] - samples[second][0], samples[first][1]) or (None, None)
         mean = float(values[first].mean() - values[second].mean())
         found.append(Difference(first, second, mean, low, high, p_value))
     return found

@@ -13,8 +13,8 @@ from shortlist.data.tables import (
     check_columns,
     check_label,
     clean_ids,
+    clean_times,
     clean_weights,
-    epoch_seconds,
     rows_of_ids,
     to_frame,
 )
@@ -72,6 +72,7 @@ class Dataset:
         unknown_items: Literal["error", "drop"] = "error",
         source: str | None = None,
     ) -> None:
+        _check_choices(query_id, item_id, label, time, weight, unknown_items)
         self.source = source
         self.roles = Roles(query_id=query_id, item_id=item_id, label=label, time=time, weight=weight)
         self.has_items = items is not None
@@ -115,11 +116,11 @@ class Dataset:
 
     @property
     def times(self) -> npt.NDArray[Any]:
-        """When each event happened [E], as integers or float seconds; raises `SettingsError` without a time role."""
+        """When each event happened [E] int64, in the column's own unit; raises `SettingsError` without a time role."""
         column = self.roles.time
         if column is None:
             raise SettingsError('This needs times, but no column has the role time; pass time="<column>".')
-        return epoch_seconds(self.interactions[column], f"interactions.{column}").to_numpy()
+        return clean_times(self.interactions[column], f"interactions.{column}").to_numpy()
 
     def labels(self) -> list[str]:
         """What to call each item [N]: its label, or its id as text where there is no label."""
@@ -182,6 +183,18 @@ class Dataset:
             self.users = pl.concat([self.users, new], how="diagonal")
 
 
+def _check_choices(query_id: Any, item_id: Any, *optional: Any) -> None:
+    for role, column in (("query_id", query_id), ("item_id", item_id)):
+        if not isinstance(column, str):
+            raise SettingsError(f"{role} should name a column, but it is {column!r}.")
+    *columns, unknown_items = optional
+    for column in columns:
+        if not (column is None or isinstance(column, str)):
+            raise SettingsError(f"label, time and weight should each name a column or be None, but one is {column!r}.")
+    if unknown_items not in ("error", "drop"):
+        raise SettingsError(f'unknown_items should be "error" or "drop", but it is {unknown_items!r}.')
+
+
 def _clean_events(events: pl.DataFrame, roles: Roles) -> pl.DataFrame:
     if roles.query_id == roles.item_id:
         raise DataError(f"query_id and item_id both name column {roles.query_id!r}; each needs one of its own.")
@@ -191,7 +204,7 @@ def _clean_events(events: pl.DataFrame, roles: Roles) -> pl.DataFrame:
         clean_ids(events[column], f"interactions.{column}") for column in (roles.query_id, roles.item_id)
     )
     if roles.time is not None:
-        epoch_seconds(events[roles.time], f"interactions.{roles.time}")
+        clean_times(events[roles.time], f"interactions.{roles.time}")
     if roles.weight is not None:
         events = events.filter(clean_weights(events[roles.weight], f"interactions.{roles.weight}") > 0)
         if events.height == 0:

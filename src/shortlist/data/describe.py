@@ -24,7 +24,7 @@ def describe(data: Dataset) -> dict[str, Any]:
         "events": data.num_events,
         "users": data.num_users,
         "items": data.num_items,
-        "density": round(data.num_events / (data.num_users * data.num_items), 4),
+        "density": _distinct_pairs(data) / (data.num_users * data.num_items),
         "roles": {
             "query_id": roles.query_id,
             "item_id": roles.item_id,
@@ -45,7 +45,7 @@ def _columns(frame: pl.DataFrame) -> dict[str, dict[str, Any]]:
         column: {
             "type": str(frame[column].dtype),
             "missing": frame[column].null_count(),
-            "distinct": frame[column].n_unique(),
+            "distinct": None if frame[column].dtype == pl.Object else frame[column].n_unique(),
         }
         for column in frame.columns
     }
@@ -55,13 +55,24 @@ def _time_span(data: Dataset) -> dict[str, Any] | None:
     """First and last moment; a whole number is read as seconds where that gives a year from 1990 to 2100."""
     if data.roles.time is None:
         return None
-    times = data.times
-    span: dict[str, Any] = {"first": times.min().item(), "last": times.max().item()}
-    span["distinct"] = len(np.unique(times))
-    if dt.datetime(1990, 1, 1, tzinfo=dt.UTC).timestamp() <= span["first"] < 4_102_444_800:
+    column = data.interactions[data.roles.time]
+    ends = column.gather([column.arg_min() or 0, column.arg_max() or 0])
+    if not column.dtype.is_integer():
+        ends = ends.cast(pl.Datetime("us")).dt.epoch("us") / 1_000_000
+    span: dict[str, Any] = {"first": ends[0], "last": ends[1], "distinct": column.n_unique()}
+    since, until = (
+        dt.datetime(1990, 1, 1, tzinfo=dt.UTC).timestamp(),
+        dt.datetime(2100, 1, 1, tzinfo=dt.UTC).timestamp(),
+    )
+    if since <= span["first"] <= span["last"] < until:
         for end in ("first", "last"):
             span[f"{end}_utc"] = dt.datetime.fromtimestamp(span[end], dt.UTC).isoformat(timespec="seconds")
     return span
+
+
+def _distinct_pairs(data: Dataset) -> int:
+    pairs: int = data.interactions.select(pl.struct(data.roles.query_id, data.roles.item_id).n_unique()).item()
+    return pairs
 
 
 def _popularity(data: Dataset) -> dict[str, Any]:

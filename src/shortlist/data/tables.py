@@ -8,7 +8,7 @@ import polars as pl
 
 from shortlist.errors import DataError, shorten
 
-__all__ = ["check_columns", "check_label", "clean_ids", "clean_weights", "epoch_seconds", "rows_of_ids", "to_frame"]
+__all__ = ["check_columns", "check_label", "clean_ids", "clean_times", "clean_weights", "rows_of_ids", "to_frame"]
 
 MAX_ID_BYTES = 1024
 
@@ -89,11 +89,16 @@ def clean_weights(weights: pl.Series, where: str) -> npt.NDArray[np.float32]:
             f"{where} should hold weights that are finite (in float32) and not negative, but row {bad[0]} holds "
             f"{values[bad[0]]} ({bad.size} such rows); correct or drop them."
         )
+    if values.sum() > np.finfo(np.float32).max:
+        raise DataError(
+            f"{where} holds weights whose sum is beyond float32 (the highest is {values.max():.3g}); scale them down, "
+            "only their ratios matter."
+        )
     return values.astype(np.float32)
 
 
-def epoch_seconds(times: pl.Series, where: str) -> pl.Series:
-    """Times as they order events: integers stay, dates and datetimes of any unit and zone become float seconds."""
+def clean_times(times: pl.Series, where: str) -> pl.Series:
+    """Times as Int64: integers as they are; days, or units of the column's own, since 1970 for dates and datetimes."""
     dtype = times.dtype
     if times.null_count():
         row = int(times.is_null().arg_max() or 0)
@@ -101,7 +106,7 @@ def epoch_seconds(times: pl.Series, where: str) -> pl.Series:
     if dtype.is_integer():
         return _as_int64(times, where, "give the times in a larger unit")
     if dtype == pl.Date or isinstance(dtype, pl.Datetime):
-        return times.cast(pl.Datetime("us")).dt.epoch("us") / 1_000_000
+        return times.to_physical().cast(pl.Int64)
     raise DataError(f"{where} should hold datetimes, dates or integers, but its type is {dtype}; convert it first.")
 
 

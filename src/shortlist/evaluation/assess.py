@@ -2,6 +2,7 @@
 
 import dataclasses
 import functools
+from collections.abc import Callable
 from typing import Any
 
 from shortlist.baselines import popularity
@@ -10,9 +11,14 @@ from shortlist.data.seen import Seen
 from shortlist.evaluation.evaluate import Evaluation, Targets, evaluate, popularity_vectors
 from shortlist.evaluation.ranking import QueryEncoder
 from shortlist.evaluation.verdict import Verdict, compare_to
-from shortlist.settings.evaluation import Protocol
+from shortlist.settings.evaluation import Baseline, Protocol
 
 __all__ = ["Assessment", "assess", "evaluate_baselines"]
+
+# Every baseline that a protocol can name, as vectors whose dot products are its scores.
+BASELINES: dict[Baseline, Callable[[Dataset], tuple[QueryEncoder, Any]]] = {
+    "popularity": lambda train: popularity_vectors(popularity(train)),
+}
 
 
 @dataclasses.dataclass(frozen=True)
@@ -54,11 +60,11 @@ class Assessment:
 
 def evaluate_baselines(train: Dataset, targets: Targets, protocol: Protocol, seen: Seen) -> dict[str, Evaluation]:
     """The protocol's baselines, computed from the training events alone."""
-    queries, items = popularity_vectors(popularity(train))
-    return {
-        name: evaluate(queries, items, targets, protocol=protocol, seen=seen, name=name, alarm=False)
-        for name in protocol.baselines
-    }
+    evaluations: dict[str, Evaluation] = {}
+    for name in protocol.baselines:
+        queries, items = BASELINES[name](train)
+        evaluations[name] = evaluate(queries, items, targets, protocol=protocol, seen=seen, name=name, alarm=False)
+    return evaluations
 
 
 def assess(

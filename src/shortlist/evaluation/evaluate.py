@@ -27,7 +27,8 @@ class Targets:
 
     `event_rows` [E] are their rows in the dataset, `user_rows` [E] and `item_rows` [E] who and what. `absent`
     counts events whose item the catalogue does not hold (no model can rank it), `repeated` those that name a
-    (user, item) again. The first event of each pair stays.
+    (user, item) again. The first event of each pair stays. With `one_query` one query asks for all targets of a
+    user, so that they stand in one list; without, each event asks anew (at its own time, say).
     """
 
     event_rows: Rows
@@ -35,9 +36,10 @@ class Targets:
     item_rows: Rows
     absent: int
     repeated: int
+    one_query: bool = True
 
     @classmethod
-    def of(cls, data: Dataset) -> "Targets":
+    def of(cls, data: Dataset, *, one_query: bool = True) -> "Targets":
         """The targets of a test or validation dataset; raises `DataError` where none is left."""
         present = np.flatnonzero(data.item_rows >= 0)
         pairs = data.user_rows[present] * data.num_items + data.item_rows[present]
@@ -45,8 +47,8 @@ class Targets:
         rows = present[np.sort(first)]
         if not rows.size:
             raise DataError(
-                f"None of the {data.num_events} events to evaluate names an item of the catalogue "
-                f"({data.num_items} items); check that both come from the same data."
+                f"None of the {data.num_events} events to evaluate names an item of the catalogue ({data.num_items} "
+                "items). Without an items table the catalogue is what training touched: pass items=…, or split otherwise."
             )
         return cls(
             event_rows=rows,
@@ -54,6 +56,7 @@ class Targets:
             item_rows=data.item_rows[rows],
             absent=data.num_events - len(present),
             repeated=len(present) - len(rows),
+            one_query=one_query,
         )
 
     def __len__(self) -> int:
@@ -70,8 +73,7 @@ class Targets:
 class Evaluation:
     """Where the targets stand, under one protocol.
 
-    `name` says what was evaluated. `seen_targets` counts targets that the user had touched before: they are
-    ranked all the same. `num_items` is the size of the catalogue.
+    `name` says what was evaluated, `num_items` is the size of the catalogue, `seen` what users had touched before.
     """
 
     name: str
@@ -79,50 +81,59 @@ class Evaluation:
     targets: Targets
     ranks: Ranks
     num_items: int
-    seen_targets: int
-
-    def gains(self, metric: str, ties: TieRule | None = None) -> Floats:
-        """What each target [E] adds to a metric: `top_K_accuracy`, `recall_K`, `ndcg_K` (its term of DCG) or `mrr`."""
-        kind, k = _parse(metric)
-        rule = ties or self.protocol.ties
-        match kind:
-            case "top_accuracy" | "recall":
-                return top_k_hits(k).of(self.ranks, rule)
-            case "ndcg":
-                return top_k_discounted(k).of(self.ranks, rule)
-            case _:
-                return reciprocal_rank(self.num_items).of(self.ranks, rule)
+    seen: Seen
 
     def value(self, metric: str, ties: TieRule | None = None) -> float:
-        """A metric by its short name.
+        """A metric by its short name, the mean of its `samples`."""
+        return float(self.samples(metric, ties)[0].mean())
 
-        `top_K_accuracy` is the share of targets in the first K places. The others are means over users:
-        `recall_K` of the share of the user's targets there, `ndcg_K` of DCG over the best DCG that so many
-        targets allow, `mrr` of 1 / place of the user's best target. Where queries differ within a user (in
-        their time, say), each target is ranked by its own query.
+    def samples(self, metric: str, ties: TieRule | None = None) -> tuple[Floats, Rows]:
+        """The numbers [M] whose mean a metric is, and the user 0, 1, … [M] that each belongs to.
+
+        `top_K_accuracy` has one for each target: whether it stands in the first K places. The others have one for
+        each user. Where one query asks for all targets of a user, `recall_K` is the share of them in the list,
+        `ndcg_K` the list's DCG over the best DCG that so many targets allow, `mrr` 1 / place of the best (with
+        expected ties the best of their expectations, a lower bound where several of them tie). Where each target
+        has a query and a list of its own, they are the user's means of the same numbers for lists with one target.
+        Raises `SettingsError` for a name that is none.
         """
         kind, k = _parse(metric)
-        gains = self.gains(metric, ties)
-        if kind == "top_accuracy":
-            return float(gains.mean())
+        k = min(k, self.num_items)
+        rule = ties or self.protocol.ties
         user, counts = self.targets.by_user
-        if kind == "mrr":
-            best = np.zeros(len(counts))
-            np.maximum.at(best, user, gains)
-            return float(best.mean())
-        whole = counts if kind == "recall" else ideal_discounted(counts, k)
-        return float((np.bincount(user, gains) / whole).mean())
+        if kind == "top_accuracy":
+            return top_k_hits(k).of(self.ranks, rule), user
+        together = self.targets.one_query
+        ranks = self.ranks.in_one_list(user, rule) if together and rule != "expected" else self.ranks
+        match kind:
+            case "recall":
+                by_user = np.bincount(user, top_k_hits(k).of(ranks, rule)) / counts
+            case "ndcg":
+                best = ideal_discounted(counts, k) if together else counts
+                by_user = np.bincount(user, top_k_discounted(k).of(ranks, rule)) / best
+            case _:
+                by_user = self._reciprocal(reciprocal_rank(self.num_items).of(ranks, rule))
+        return by_user, np.arange(len(counts))
+
+    def _reciprocal(self, gains: Floats) -> Floats:
+        """Each user's reciprocal rank [U] from its targets' [E]."""
+        user, counts = self.targets.by_user
+        if not self.targets.one_query:
+            means: Floats = np.bincount(user, gains) / counts
+            return means
+        best = np.zeros(len(counts))
+        np.maximum.at(best, user, gains)
+        return best
 
     @property
-    def short_metrics(self) -> dict[str, float]:
-        """Every metric of the protocol by its short name."""
-        names = [f"{name}_{k}{end}" for k in self.protocol.ks for name, end in FAMILIES]
-        return {name: self.value(name) for name in [*names, "mrr"]}
+    def decisive(self) -> str:
+        """The short name of the metric that verdicts are about."""
+        return self.protocol.decisive(self.num_items)
 
     @property
     def metrics(self) -> dict[str, float]:
         """Every metric of the protocol by its full name, which says how it was measured."""
-        return {self.protocol.name(name): value for name, value in self.short_metrics.items()}
+        return {self.protocol.name(name): self.value(name) for name in self.protocol.metrics}
 
     @property
     def num_users(self) -> int:
@@ -130,18 +141,19 @@ class Evaluation:
 
     @property
     def counts(self) -> dict[str, int]:
-        """What the metrics were computed over, and what was left out of them."""
+        """What the metrics were computed over, and what was left out of them.
+
+        `seen_targets` counts targets that the user had touched before: they are ranked all the same.
+        """
+        seen = self.seen.holds(self.targets.user_rows, self.targets.item_rows, self.num_items)
         return {
             "targets": len(self.targets),
             "users": self.num_users,
             "items": self.num_items,
             "absent_targets": self.targets.absent,
             "repeated_targets": self.targets.repeated,
-            "seen_targets": self.seen_targets,
+            "seen_targets": int(seen.sum()),
         }
-
-
-FAMILIES = (("top", "_accuracy"), ("recall", ""), ("ndcg", ""))
 
 
 def evaluate(
@@ -174,9 +186,7 @@ def evaluate(
         user_rows=targets.user_rows,
         seen=seen if protocol.seen == "excluded" else None,
     )
-    num_items = len(item_vectors)
-    repeats = int(seen.holds(targets.user_rows, targets.item_rows, num_items).sum())
-    evaluation = Evaluation(name, protocol, targets, ranks, num_items, repeats)
+    evaluation = Evaluation(name, protocol, targets, ranks, len(item_vectors), seen)
     if alarm:
         _raise_alarm(evaluation)
     return evaluation

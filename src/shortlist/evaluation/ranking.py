@@ -19,6 +19,8 @@ QueryEncoder = Callable[[int, int], Any]
 
 # Scores held at once: 2^22 float32 are 16 MB, however large the catalogue.
 TILE_SCORES = 1 << 22
+# Queries encoded at once, however small the catalogue.
+MAX_QUERIES = 8_192
 
 
 def rank_targets(
@@ -48,7 +50,7 @@ def rank_targets(
         dtype = xp.float32 if len(column_of) < 1 << 24 else xp.float64
         counts = xp.asarray(np.bincount(column_of), dtype=dtype, device=on)
     higher, ties = np.empty(len(item_rows), np.int64), np.empty(len(item_rows), np.int64)
-    height = max(TILE_SCORES // len(first), 1)
+    height = min(max(TILE_SCORES // len(first), 1), MAX_QUERIES)
     for start in range(0, len(item_rows), height):
         stop = min(start + height, len(item_rows))
         queries = encode_queries(start, stop)

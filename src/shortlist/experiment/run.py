@@ -11,7 +11,8 @@ import polars as pl
 from shortlist.baselines import popularity
 from shortlist.bundle import Bundle, refuse_existing, save_bundle
 from shortlist.data import Dataset, Split
-from shortlist.evaluation import Assessment, Targets, assess
+from shortlist.errors import DataError
+from shortlist.evaluation import Assessment, Targets, assess, evaluate_baselines
 from shortlist.experiment.vectors import item_vectors, query_encoder
 from shortlist.models import TwoTower, export_tower
 from shortlist.settings import Adagrad, AdamW, InBatchSoftmax, Protocol, Training
@@ -50,10 +51,17 @@ class Run:
         """The model beside the baselines on `data`, the test events unless said otherwise.
 
         Seen items are the training events' and, for the test, the validation events' too. Raises
-        `CollapsedError` where ties decide the result and `DivergedError` for NaN or infinity in a vector.
+        `CollapsedError` where ties decide the result, `DivergedError` for NaN or infinity in a vector, and
+        `DataError` for events that do not belong to the run's split.
         """
         data = self.split.test if data is None else data
-        targets = Targets.of(data)
+        train = self.split.train
+        if not (data.items.equals(train.items) and data.users.equals(train.users)):
+            raise DataError(
+                "The events to evaluate have other items or users than the run's split, so their rows mean others; "
+                "give a part of run.split, or run.split.test.take(rows)."
+            )
+        targets = Targets.of(data, one_query=not self.model.features.event)
         return assess(
             query_encoder(self.model, Events(self.tables, data), targets.event_rows),
             item_vectors(self.model, self.tables),
@@ -64,10 +72,31 @@ class Run:
         )
 
     @property
+    def watched(self) -> Dataset | None:
+        """The events that the training's validations ranked."""
+        return {"validation": self.split.validation, "test": self.split.test}.get(self.training.watch)
+
+    def curve_baselines(self, assessment: Assessment) -> dict[str, float]:
+        """What the baselines have in the decisive metric on the watched events; `assessment` is the test's."""
+        if self.watched is None:
+            return {}
+        if self.watched is self.split.test and assessment.model.protocol == self.protocol:
+            measured = assessment.baselines
+        else:
+            targets = Targets.of(self.watched, one_query=not self.model.features.event)
+            seen = self.split.seen_before(self.watched)
+            measured = evaluate_baselines(self.split.train, targets, self.protocol, seen)
+        metric = self.protocol.decisive(self.split.train.num_items)
+        return {name: baseline.value(metric) for name, baseline in measured.items()}
+
+    @property
     def notes(self) -> list[str]:
         """What the reader of this run's results should know, in sentences."""
-        leak = "The features were fitted on all events, test events too: their vocabularies and statistics leak."
-        return [*self.split.notes, *([leak] if self.fit_on == "all" else [])]
+        of_features = {
+            "all": "The features were fitted on all events, test events too: their vocabularies and statistics leak.",
+            "unknown": "The features were fitted by hand, and whether on training events alone is not known here.",
+        }
+        return [*self.split.notes, *([of_features[self.fit_on]] if self.fit_on in of_features else [])]
 
     def item_vectors(self) -> npt.NDArray[np.float32]:
         """The vectors of the whole catalogue [N, D]."""
@@ -99,6 +128,7 @@ def _bundle(run: Run, assessment: Assessment | None) -> Bundle:
             }
         ),
         users=split.train.users.select(_user_columns(run)),
+        user_events=np.bincount(split.train.user_rows, minlength=split.train.num_users).astype(np.int64),
         item_vectors=run.item_vectors(),
         seen=split.seen_before(split.test),
         history=[dataclasses.asdict(epoch) for epoch in run.history.epochs],

@@ -30,15 +30,20 @@ def train(
     progress: bool | Callable[[Epoch], None] = True,
     fit_on: FitOn = "unknown",
 ) -> Run:
-    """Train the model on the split's training events, from weights drawn anew from the training's seed.
+    """Train a model like this one on the split's training events, its weights drawn from the training's seed.
 
-    `protocol` says how the watched events are measured. `progress` draws a bar on stderr, or is told of each
-    epoch. Raises `SettingsError` where `training.watch` names a part that the split does not have.
+    The model given stays as it is; the trained one is the run's. `protocol` says how the watched events are
+    measured. `progress` draws a bar on stderr, or is told of each epoch. Raises `SettingsError` where
+    `training.watch` names a part that the split does not have and where `training.metric` is not measured,
+    `DataError` where no test event could be evaluated, and `DivergedError` at the first loss or weight that is NaN
+    or infinite.
     """
     loss, optimizer = loss or InBatchSoftmax(), optimizer or Adagrad()
     training, protocol = training or Training(), protocol or Protocol()
-    if training.patience is not None and training.metric is None:
-        training = dataclasses.replace(training, metric=protocol.decisive)
+    Targets.of(split.test)  # raises now rather than after hours of training
+    decisive = protocol.decisive(split.train.num_items)
+    training = _with_metric(training, protocol, decisive)
+    model = TwoTower.of(model.features, model.settings)
     model.initialize(training.seed)
     tables = Tables(model.features, split.train)
     events = Events(tables, split.train)
@@ -55,11 +60,19 @@ def train(
     if callable(progress):
         history = run(on_epoch=progress)
     else:
-        with ProgressBar(training.metric or protocol.decisive, shown=progress) as bar:
+        with ProgressBar(training.metric or decisive, shown=progress) as bar:
             bar.expect(training.epochs)
             history = run(on_epoch=bar.advance)
     model.eval()
     return Run(model, split, tables, loss, optimizer, training, protocol, history, fit_on)
+
+
+def _with_metric(training: Training, protocol: Protocol, decisive: str) -> Training:
+    """The training with the metric that early stopping watches: the decisive one unless it names its own."""
+    if training.metric is not None:
+        protocol.refuse_unmeasured(training.metric)
+        return training
+    return training if training.patience is None else dataclasses.replace(training, metric=decisive)
 
 
 def _loss_function(choice: InBatchSoftmax) -> Callable[[Tensor, Tensor, InBatch], Tensor]:
@@ -83,7 +96,8 @@ def _watch(
             "The training watches the validation events, but the split has none; give it a share, such as "
             'validation=0.1, or set watch="nothing".'
         )
-    targets, seen = Targets.of(data), split.seen_before(data)
+    targets = Targets.of(data, one_query=not model.features.event)
+    seen = split.seen_before(data)
     encode = query_encoder(model, Events(tables, data), targets.event_rows)
 
     def validate() -> dict[str, float]:

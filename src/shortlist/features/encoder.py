@@ -75,6 +75,11 @@ def fit_features(query: Sequence[AnyFeature], item: Sequence[AnyFeature], *, on:
     >>> [feature.name for feature in features.query], features.item[0].num_rows
     (['lookup_user'], 3)
     """
+    if any(feature.column == on.roles.item_id for feature in query):
+        raise SettingsError(
+            f"A query feature reads {on.roles.item_id!r}, the item that the query asks for; the model would be told "
+            "the answer. Give it to the item tower only."
+        )
     _check_names("query", query)
     _check_names("item", item)
     users = on.users[_touched(on.user_rows)]
@@ -97,6 +102,12 @@ def encode(features: Sequence[FittedFeature], table: pl.DataFrame) -> dict[str, 
     >>> encode(features.user, pl.DataFrame({"user": ["bob", "eve"]}))["lookup_user"].rows.tolist()
     [2, 0]
     """
+    absent = [feature.column for feature in features if feature.column not in table.columns]
+    if absent:
+        raise DataError(
+            f"The features read column {absent[0]!r}, which the table does not hold; it has "
+            f"{shorten(table.columns, 12)}. Fit the features on this data."
+        )
     return {feature.name: feature.encode(table[feature.column]) for feature in features}
 
 

@@ -8,7 +8,7 @@ import numpy.typing as npt
 import polars as pl
 from pydantic import Field
 
-from shortlist.choice import Positive, Whole, choice
+from shortlist.choice import Positive, Seed, Whole, choice
 from shortlist.features.encoded import Rows
 from shortlist.features.feature import FittedFeature, as_text, refuse_missing
 from shortlist.features.vocabulary import Vocabulary
@@ -86,7 +86,7 @@ class Hash:
     column: str
     num_rows: Annotated[Whole, Field(ge=2)]
     width: Positive = 32
-    seed: Annotated[Whole, Field(ge=0, lt=2**64)] = 0
+    seed: Seed = 0
     missing: Literal["unknown", "error"] = "unknown"
 
     def fit(self, values: pl.Series) -> "FittedHash":

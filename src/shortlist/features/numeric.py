@@ -16,7 +16,7 @@ __all__ = ["Bucketize", "FittedBucketize", "FittedNormalize", "Normalize"]
 
 # What stands in for a missing number: the mean of the training rows, nothing (an error), or a number of yours.
 MissingNumber = Literal["mean", "error"] | Number
-# Keras' Normalization divides by no less than this; a constant column then gives zeros.
+# Up to here a deviation is the rounding of a constant column (Keras' Normalization divides by no less).
 SMALLEST_DEVIATION = 1e-7
 
 
@@ -26,8 +26,8 @@ class Bucketize:
 
     `boundaries` is a list of ascending numbers, or how many to set: at equal distances between the smallest and
     the largest value, both included, or at quantiles. B boundaries make B + 1 buckets; a value equal to a
-    boundary falls in the bucket above it. Values are compared in float32, as Keras does. Times count in seconds
-    since 1970.
+    boundary falls in the bucket above it. Times count in seconds since 1970. With `precision="float32"` values and
+    boundaries are rounded before they are compared, as Keras does: times of today then stand 128 s apart.
 
     >>> fitted = Bucketize("age", boundaries=[18, 65], width=4).fit(pl.Series([20, 70]))
     >>> fitted.encode(pl.Series([17.9, 18, 65, None])).rows.tolist()  # missing: the mean, 45
@@ -40,16 +40,17 @@ class Bucketize:
     boundaries: Annotated[Whole, Field(ge=2)] | tuple[Number, ...] = 100
     width: Positive = 32
     method: Literal["equal_width", "quantiles"] = "equal_width"
+    precision: Literal["float64", "float32"] = "float64"
     missing: MissingNumber = "mean"
 
     def __post_init__(self) -> None:
         if isinstance(self.boundaries, tuple):
             with np.errstate(over="ignore"):
-                edges = np.array(self.boundaries).astype(np.float32)
+                edges = np.array(self.boundaries).astype(self.precision)
             if not edges.size or not np.isfinite(edges).all() or not (np.diff(edges) > 0).all():
                 raise SettingsError(
-                    "boundaries should be ascending numbers that are finite and differ in float32, but they are "
-                    f"{shorten(self.boundaries) or 'none at all'}."
+                    f"boundaries should be ascending numbers that are finite and differ in {self.precision}, but they "
+                    f"are {shorten(self.boundaries) or 'none at all'}."
                 )
 
     def fit(self, values: pl.Series) -> "FittedBucketize":
@@ -61,23 +62,23 @@ class Bucketize:
         else:
             # The inner quantiles only: B boundaries cut the values in B + 1 parts of about equal size.
             edges = np.quantile(present, np.linspace(0, 1, self.boundaries + 2)[1:-1])
-        return FittedBucketize(self, np.unique(edges.astype(np.float32)), float(present.mean()))
+        return FittedBucketize(self, np.unique(edges.astype(self.precision)), float(present.mean()))
 
     def restore(self, state: dict[str, Any]) -> "FittedBucketize":
-        return FittedBucketize(self, np.array(state["boundaries"], np.float32), state["mean"])
+        return FittedBucketize(self, np.array(state["boundaries"], self.precision), state["mean"])
 
 
 class FittedBucketize(FittedFeature):
     """A `Bucketize` with its boundaries."""
 
-    def __init__(self, choice: Bucketize, boundaries: npt.NDArray[np.float32], mean: float) -> None:
+    def __init__(self, choice: Bucketize, boundaries: npt.NDArray[np.floating], mean: float) -> None:
         super().__init__(choice, num_rows=len(boundaries) + 1, width=choice.width)
         self.boundaries = boundaries
         self.mean = mean
 
     def encode(self, values: pl.Series) -> Rows:
         numbers = filled(values, self.column, self.choice.missing, self.mean)
-        rows = np.searchsorted(self.boundaries, numbers.astype(np.float32), side="right")
+        rows = np.searchsorted(self.boundaries, numbers.astype(self.boundaries.dtype), side="right")
         return Rows(rows.astype(np.int32))
 
     def known(self, values: pl.Series) -> npt.NDArray[np.bool_]:
@@ -92,7 +93,8 @@ class FittedBucketize(FittedFeature):
 class Normalize:
     """One number: how many standard deviations the value lies from the training mean.
 
-    Missing values stand at the mean, 0, unless the policy says otherwise. Times count in seconds since 1970.
+    Missing values stand at the mean, 0, unless the policy says otherwise. Times count in seconds since 1970. A
+    column that is constant in the training rows says nothing there, and gives 0 for whatever comes later.
 
     >>> fitted = Normalize("price").fit(pl.Series([1.0, 3.0]))
     >>> fitted.encode(pl.Series([3.0, 5.0, None])).values[:, 0].tolist()
@@ -121,7 +123,9 @@ class FittedNormalize(FittedFeature):
 
     def encode(self, values: pl.Series) -> Numbers:
         numbers = filled(values, self.column, self.choice.missing, self.mean)
-        normal = (numbers - self.mean) / max(self.deviation, SMALLEST_DEVIATION)
+        if self.deviation <= SMALLEST_DEVIATION:
+            return Numbers(np.zeros((len(numbers), 1), np.float32))
+        normal = (numbers - self.mean) / self.deviation
         return Numbers(normal.astype(np.float32)[:, None])
 
     def known(self, values: pl.Series) -> npt.NDArray[np.bool_]:

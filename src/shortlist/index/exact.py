@@ -38,8 +38,8 @@ def exact_top_k(
     >>> rows[0].tolist(), scores[0].tolist()
     ([2, 0], [2.0, 1.0])
     """
-    if k < 1:
-        raise SettingsError(f"k should be at least 1, but it is {k}.")
+    if isinstance(k, bool) or not isinstance(k, int | np.integer) or k < 1:
+        raise SettingsError(f"k should be a whole number of at least 1, but it is {k!r}.")
     rows: list[Rows] = []
     best: list[Floats] = []
     height = max(TILE_SCORES // max(len(item_vectors), 1), 1)

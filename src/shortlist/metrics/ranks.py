@@ -4,7 +4,7 @@ Written once against the array API, so that the same lines run on NumPy arrays a
 """
 
 import dataclasses
-from typing import Any
+from typing import Any, Literal
 
 import numpy as np
 import numpy.typing as npt
@@ -27,6 +27,27 @@ class Ranks:
 
     def __len__(self) -> int:
         return len(self.higher)
+
+    def in_one_list(self, owner: npt.NDArray[np.int64], ties: Literal["optimistic", "pessimistic"]) -> "Ranks":
+        """The places at the ends of their ties where true items of the same `owner` [E] share one list.
+
+        Each alone could take the first place of its ties, but true items that tie with one another take one
+        place each: the first ones together, or the last ones together.
+
+        >>> both = Ranks(higher=np.array([0, 0]), ties=np.array([3, 3]))  # two true items among four that tie
+        >>> both.in_one_list(np.array([7, 7]), "optimistic").higher.tolist()
+        [0, 1]
+        """
+        order = np.lexsort((self.higher, owner))
+        grouped = np.stack([owner[order], self.higher[order]])
+        first = np.concatenate([[True], (grouped[:, 1:] != grouped[:, :-1]).any(axis=0)])
+        within = np.arange(len(order)) - np.maximum.accumulate(np.where(first, np.arange(len(order)), 0))
+        places = np.empty_like(self.higher)
+        if ties == "optimistic":
+            places[order] = self.higher[order] + within
+        else:
+            places[order] = np.maximum(self.higher[order] + self.ties[order] - within, self.higher[order])
+        return Ranks(places, np.zeros_like(places))
 
     @property
     def expected(self) -> npt.NDArray[np.float64]:

@@ -6,6 +6,7 @@ import warnings
 import onnx
 import torch
 
+from shortlist.errors import SettingsError
 from shortlist.features import FittedFeature
 from shortlist.features.lists import FittedLists
 from shortlist.models.tower import Tower
@@ -49,7 +50,9 @@ def _export(tower: Tower, features: tuple[FittedFeature, ...]) -> onnx.ModelProt
         else:
             examples[feature.name] = torch.zeros((2, feature.width), dtype=torch.float32)
     # It warns of its own dependencies' plans, and logs that torchvision, which no tower uses, is not there.
-    logging.getLogger("torch.onnx._internal.exporter._registration").setLevel(logging.ERROR)
+    logger = logging.getLogger("torch.onnx._internal.exporter._registration")
+    level = logger.level
+    logger.setLevel(logging.ERROR)
     with warnings.catch_warnings():
         warnings.simplefilter("ignore")
         program = torch.onnx.export(
@@ -61,6 +64,9 @@ def _export(tower: Tower, features: tuple[FittedFeature, ...]) -> onnx.ModelProt
             dynamo=True,
             verbose=False,
         )
+    logger.setLevel(level)
     if program is None:
-        raise RuntimeError("torch.onnx.export returned nothing; please report this with your torch version.")
+        raise SettingsError(
+            f"torch {torch.__version__} exported no ONNX from a tower; install the version that constraints.txt pins."
+        )
     return program.model_proto

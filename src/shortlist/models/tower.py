@@ -24,7 +24,7 @@ class Tower(nn.Module):
     """Feature embeddings [B, sum of widths], then dense layers; the last has no activation. Gives [B, D] float32.
 
     With `normalize` vectors have length 1. `extra` appends the item bias's dimension: "one" a constant 1 for
-    the query tower, "bias" a learnt number for the item tower.
+    the query tower, "bias" a linear function of the embeddings for the item tower.
     """
 
     def __init__(

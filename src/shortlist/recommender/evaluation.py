@@ -25,6 +25,10 @@ def evaluate_bundle(bundle: Bundle, *, data: Dataset | None = None, protocol: Pr
     source = bundle.experiment["data"]["source"]
     if data is None and source is None:
         raise BundleError("This bundle's data came from Python and has no name to read it by; pass data=<the Dataset>.")
+    if data is None and source not in datasets.NAMES:
+        raise BundleError(
+            f"This bundle's data is called {source!r}, which is no data set to be had by name; pass data=<the Dataset>."
+        )
     data = datasets.load(source) if data is None else data
     split = cut(data, SplitSettings.model_validate(bundle.experiment["split"]).chosen)
     if split.fingerprint != bundle.data["fingerprint"]:
@@ -34,7 +38,7 @@ def evaluate_bundle(bundle: Bundle, *, data: Dataset | None = None, protocol: Pr
         )
     if protocol is None:
         protocol = EvaluationSettings.model_validate(bundle.experiment["evaluation"]).protocol
-    targets = Targets.of(split.test)
+    targets = Targets.of(split.test, one_query=not bundle.features.event)
     return assess(
         _QueryVectors(bundle, split.test, targets),
         bundle.item_vectors,

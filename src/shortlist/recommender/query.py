@@ -28,11 +28,17 @@ class ReadQuery:
 
 
 def read_query(
-    query: Mapping[str, Any], features: Sequence[FittedFeature], *, query_id: str, user: Mapping[str, Any] | None
+    query: Mapping[str, Any],
+    features: Sequence[FittedFeature],
+    *,
+    query_id: str,
+    user: Mapping[str, Any] | None,
+    trained: bool,
 ) -> ReadQuery:
     """Check the query's values, fill what it does not give from the user's row, and encode it.
 
-    `user` is the row of the users table, None for a user that it does not hold. Raises `DataError` for a column
+    `user` is the row of the users table, None for a user that it does not hold, and `trained` says whether the user
+    had training events. Raises `DataError` for a column
     that no feature reads and for a value of the wrong type.
     """
     columns = list(dict.fromkeys([query_id, *(feature.column for feature in features)]))
@@ -47,7 +53,7 @@ def read_query(
     said = {feature.name: bool(feature.known(table[feature.column])[0]) for feature in features}
     unknown = {f.column for f in features if values[f.column] is not None and not said[f.name]}
     ids = [said[feature.name] for feature in features if feature.column == query_id and feature.kind == "lookup"]
-    if all(ids) if ids else user is not None:
+    if trained and all(ids):
         kind: QueryKind = "known"
     else:
         told = any(said[feature.name] for feature in features if feature.column != query_id)
@@ -58,25 +64,27 @@ def read_query(
 
 def _series(column: str, value: Any, features: Sequence[FittedFeature]) -> pl.Series:
     kinds = {feature.kind for feature in features if feature.column == column}
-    if isinstance(value, str) and kinds and kinds <= set(NUMERIC):
+    if isinstance(value, str) and kinds & set(NUMERIC):  # a column of numbers, whatever else reads it
         value = _number_or_time(column, value)
+    if isinstance(value, np.datetime64):
+        value = value.astype("datetime64[us]")  # finer ones would come out as integers
     if isinstance(value, np.generic):
         value = value.item()
     try:
         return pl.Series(column, [value], strict=True)
-    except (TypeError, pl.exceptions.PolarsError) as error:
+    except (TypeError, ValueError, OverflowError, pl.exceptions.PolarsError) as error:
         raise DataError(f"The query's {column!r} has a value that cannot be read: {value!r} ({error}).") from error
 
 
 def _number_or_time(column: str, text: str) -> float | dt.datetime:
     """A number or an ISO time, for values that come as text, from a command line for instance."""
-    try:
-        return float(text)
-    except ValueError:
-        pass
-    try:
-        return dt.datetime.fromisoformat(text)
-    except ValueError:
+    for read in (int, float, dt.datetime.fromisoformat):
+        try:
+            value: float | dt.datetime = read(text)
+        except ValueError:
+            continue
+        return value
+    else:
         raise DataError(
             f"The query's {column!r} should be a number or a time such as 2026-01-31T12:00, but it is {text!r}."
         ) from None

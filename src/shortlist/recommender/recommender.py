@@ -9,7 +9,7 @@ import numpy as np
 import numpy.typing as npt
 
 from shortlist.bundle import Bundle, OnnxTower, load_bundle
-from shortlist.errors import UnknownIdError, shorten
+from shortlist.errors import DataError, SettingsError, UnknownIdError, shorten
 from shortlist.index import exact_top_k
 from shortlist.recommender.answers import Item, Shortlist
 from shortlist.recommender.query import read_query
@@ -17,6 +17,8 @@ from shortlist.recommender.query import read_query
 __all__ = ["Recommender"]
 
 Id = str | int
+# A signed 64-bit number has at most 19 digits and a sign.
+MAX_DIGITS = 21
 
 
 class Recommender:
@@ -59,11 +61,18 @@ class Recommender:
         A query of which nothing is known gets the most popular items, flagged "fallback".
 
         Raises `DataError` for columns and values that the model cannot read, `UnknownIdError` for ids in
-        `exclude` and `allow` that the catalogue does not hold, `SettingsError` for a k below 1.
+        `exclude` and `allow` that the catalogue does not hold, `SettingsError` for a k below 1 and for one id where
+        a collection of ids was expected.
         """
+        if not isinstance(query, Mapping):
+            raise DataError(f'A query should be a mapping such as {{"{self._query_id}": 42}}, but it is {query!r}.')
+        for name, ids in (("exclude", exclude), ("allow", allow)):
+            if ids is not None and (isinstance(ids, str | bytes) or not isinstance(ids, Collection)):
+                raise SettingsError(f"{name} should be a list or set of ids, but it is {ids!r}; write [{ids!r}].")
         user_row = self._user_row(query.get(self._query_id))
         user = None if user_row is None else dict(zip(self._user_columns, self.bundle.users.row(user_row), strict=True))
-        read = read_query(query, self.bundle.features.query, query_id=self._query_id, user=user)
+        trained = user_row is not None and self.bundle.user_events[user_row] > 0
+        read = read_query(query, self.bundle.features.query, query_id=self._query_id, user=user, trained=bool(trained))
         left_out = [self.row(identifier) for identifier in exclude]
         if exclude_seen and user_row is not None and self.bundle.seen is not None:
             left_out.extend(self.bundle.seen.by_user(user_row).tolist())
@@ -78,6 +87,7 @@ class Recommender:
     def similar(self, item_id: Id, k: int = 10) -> Shortlist:
         """The k items whose vectors point most in the same direction (cosine), the item itself left out.
 
+        An item bias is no part of the direction: it says how popular an item is, not what it is like.
         Raises `UnknownIdError` for an id that the catalogue does not hold; `find` gives the id of a label.
         """
         row = self.row(item_id)
@@ -107,27 +117,27 @@ class Recommender:
 
     def row(self, item_id: Id) -> int:
         """The catalogue row of an id; text is taken for a whole number where ids are whole numbers."""
-        if item_id in self._row_of:
-            return self._row_of[item_id]
-        if isinstance(item_id, str) and _is_whole(item_id) and int(item_id) in self._row_of:
-            return self._row_of[int(item_id)]
+        row = _find(item_id, self._row_of)
+        if row is not None:
+            return row
         raise UnknownIdError(
             f"No item has the id {item_id!r}; the catalogue holds {len(self._ids)} ids such as {shorten(self._ids, 3)}."
         )
 
+    def id_at(self, row: int) -> Id:
+        """The id of a catalogue row."""
+        return self._ids[row]
+
     def _user_row(self, user_id: Any) -> int | None:
-        if user_id is None:
-            return None
-        for same in (user_id, str(user_id), int(user_id) if isinstance(user_id, str) and _is_whole(user_id) else None):
-            if same in self._user_row_of:
-                return self._user_row_of[same]
-        return None
+        return None if user_id is None else _find(user_id, self._user_row_of)
 
     @functools.cached_property
     def _directions(self) -> npt.NDArray[np.float32]:
         """The item vectors at length 1 [N, D], made when the first neighbours are asked for."""
-        lengths = np.linalg.norm(self._vectors, axis=1, keepdims=True)
-        directions: npt.NDArray[np.float32] = self._vectors / np.maximum(lengths, np.finfo(np.float32).tiny)
+        has_bias = self.bundle.experiment["model"]["two_tower"]["item_bias"]
+        vectors = self._vectors[:, :-1] if has_bias else self._vectors
+        lengths = np.linalg.norm(vectors, axis=1, keepdims=True)
+        directions: npt.NDArray[np.float32] = vectors / np.maximum(lengths, np.finfo(np.float32).tiny)
         return directions
 
     def _allowed(self, allow: Collection[Id] | None, left_out: list[int]) -> npt.NDArray[np.bool_]:
@@ -152,5 +162,18 @@ class Recommender:
         )
 
 
-def _is_whole(text: str) -> bool:
-    return text.isascii() and text.removeprefix("-").isdecimal()
+def _find(identifier: object, row_of: Mapping[Id, int]) -> int | None:
+    """The row of an id, None where it has none: 42 and "42" are the same id, "042" and True are others.
+
+    Raises `DataError` for what can be no id.
+    """
+    if isinstance(identifier, np.integer):
+        identifier = int(identifier)
+    if isinstance(identifier, bool) or not isinstance(identifier, str | int):
+        raise DataError(f"An id should be a string or a whole number, but it is {identifier!r}.")
+    if identifier in row_of:
+        return row_of[identifier]
+    if isinstance(identifier, int):
+        return row_of.get(str(identifier))
+    whole = len(identifier) < MAX_DIGITS and identifier.isascii() and identifier.removeprefix("-").isdecimal()
+    return row_of.get(int(identifier)) if whole and str(int(identifier)) == identifier else None

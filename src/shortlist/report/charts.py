@@ -2,7 +2,6 @@
 
 import itertools
 import math
-import secrets
 import statistics
 import textwrap
 from collections.abc import Mapping, Sequence
@@ -13,6 +12,7 @@ from typing import Any
 import altair as alt
 import vl_convert
 
+from shortlist.atomic import write_file
 from shortlist.errors import DataError, shorten
 from shortlist.report.html import page
 
@@ -22,6 +22,7 @@ __all__ = ["Baseline", "Curve", "accuracy_chart", "save_chart", "spread"]
 # each has a contrast of 3.4 or more with white; under simulated protanopia, deuteranopia and tritanopia (Machado 2009)
 # no two of the six come nearer than Okabe and Ito's own (CIE76 difference 16).
 COLORS = ("#0072B2", "#D55E00", "#009E73", "#C2609B", "#3B1E6D", "#6B4A00")
+MAX_CURVES = len(COLORS)
 INK, QUIET, GRID = "#1f2328", "#57606a", "#e6e8eb"
 FONT = "'Helvetica Neue', Helvetica, Arial, 'Liberation Sans', 'DejaVu Sans', sans-serif"
 
@@ -186,7 +187,7 @@ def save_chart(chart: alt.LayerChart, folder: Path, stem: str) -> list[Path]:
     html = page(spec, svg=svg, title=_title(spec) or stem, font=FONT, vegalite=version)
     folder.mkdir(parents=True, exist_ok=True)
     contents = {"png": png, "svg": svg.encode(), "html": html.encode()}
-    return [_write(folder / f"{stem}.{kind}", content) for kind, content in contents.items()]
+    return [write_file(folder / f"{stem}.{kind}", content) for kind, content in contents.items()]
 
 
 def spread(targets: Sequence[float], *, gap: float, low: float, high: float) -> list[float]:
@@ -224,9 +225,9 @@ def _colors(curves: Sequence[Curve]) -> dict[str, str]:
     if twice:
         raise DataError(f"Expected curves of different names, got more than one {shorten(twice)}. Rename them.")
     owners = [curve.name for curve in curves if curve.of is None]
-    if len(owners) > len(COLORS):
+    if len(owners) > MAX_CURVES:
         raise DataError(
-            f"Expected at most {len(COLORS)} curves of their own colour, got {len(owners)}: {shorten(owners)}. "
+            f"Expected at most {MAX_CURVES} curves of their own colour, got {len(owners)}: {shorten(owners)}. "
             "Draw them in two charts."
         )
     colors = dict(zip(owners, COLORS, strict=False))
@@ -374,13 +375,3 @@ def _title(spec: Mapping[str, Any]) -> str:
     title = spec.get("title") or ""
     text = title.get("text", "") if isinstance(title, Mapping) else title
     return text if isinstance(text, str) else " ".join(text)
-
-
-def _write(path: Path, content: bytes) -> Path:
-    """Write beside the target, then rename over it: a reader finds the old file or the new, never a half."""
-    draft = path.with_name(f".{path.name}.{secrets.token_hex(4)}")
-    try:
-        draft.write_bytes(content)
-        return draft.replace(path)
-    finally:
-        draft.unlink(missing_ok=True)

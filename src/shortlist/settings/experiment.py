@@ -163,6 +163,12 @@ class Experiment(_Section):
     training: TrainingSettings = TrainingSettings()
     evaluation: EvaluationSettings = EvaluationSettings()
 
+    @model_validator(mode="after")
+    def _metric_is_measured(self) -> Self:
+        if self.training.schedule.metric is not None:
+            self.evaluation.protocol.refuse_unmeasured(self.training.schedule.metric)
+        return self
+
     @classmethod
     def read(cls, tables: Mapping[str, Any], where: str) -> Self:
         """The experiment in these tables; `where` names their source in errors."""

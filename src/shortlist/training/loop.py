@@ -37,7 +37,9 @@ class Epoch:
 
 @dataclasses.dataclass(frozen=True)
 class History:
-    """All epochs of a training. `best_epoch` is the one whose weights were kept: the last, unless it stopped early."""
+    """All epochs of a training. `best_epoch` is the one whose weights were kept: the best with patience, else
+    the last.
+    """
 
     epochs: tuple[Epoch, ...]
     best_epoch: int
@@ -68,7 +70,8 @@ def fit(
 
     `validate` ranks the watched events and returns their metrics; `on_epoch` hears of each epoch as it ends.
     With `training.patience` the model ends with its best weights. Raises `DivergedError` at the first loss that
-    is NaN or infinite, naming the step, and `SettingsError` where early stopping has no such metric to watch.
+    is NaN or infinite, naming the step, and for weights that the last step made so; `SettingsError` where early
+    stopping has no such metric to watch.
 
     The same seed and the same number of threads give the same weights.
     """
@@ -92,7 +95,19 @@ def fit(
             if metrics and best.should_stop(epoch, model):
                 break
     stopped = len(epochs) < training.epochs
-    return History(tuple(epochs), best.restore(model) or len(epochs), stopped)
+    history = History(tuple(epochs), best.restore(model) or len(epochs), stopped)
+    _refuse_nonfinite(model, len(epochs))
+    return history
+
+
+def _refuse_nonfinite(model: TwoTower, epoch: int) -> None:
+    """No loss follows the last step to show what it did."""
+    for name, weights in model.named_parameters():
+        if not bool(torch.isfinite(weights).all()):
+            raise DivergedError(
+                f"The weights {name} hold NaN or infinity after the last step (epoch {epoch}). Lower the learning "
+                "rate or raise the temperature, and look for extreme values in the features."
+            )
 
 
 def _train_epoch(
@@ -155,9 +170,9 @@ class _Best:
         return self.epoch
 
     def _value(self, metrics: dict[str, float]) -> float:
-        """The watched metric, named in full or by the part before its protocol."""
+        """The watched metric, by the part of its name before the protocol."""
         for name, value in metrics.items():
-            if self.metric in (name, name.partition("/")[0]):
+            if self.metric == name.partition("/")[0]:
                 return value
         known = ", ".join(name.partition("/")[0] for name in metrics)
         raise SettingsError(f"Early stopping watches metric {self.metric!r}, but the validation gives {known}.")

@@ -14,7 +14,7 @@ __all__ = ["ProgressBar"]
 class ProgressBar:
     """Epochs done, time gone and left, the loss, and the last validation of one metric.
 
-    Several trainings may share one bar: each calls `start` and hands the method it returns to the loop.
+    Several trainings may share one bar: `start` names the one that runs, and `advance` goes to its loop.
     """
 
     def __init__(self, metric: str, *, shown: bool = True) -> None:
