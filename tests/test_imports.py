@@ -9,8 +9,8 @@ import shortlist as sl
 
 HEAVY = ("pydantic", "polars", "numpy", "torch", "onnxruntime")
 WITHOUT_TORCH = (
-    "errors", "choice", "data", "features", "settings", "metrics", "index", "baselines", "evaluation", "bundle",
-    "recommender", "report", "cli.main",
+    "errors", "atomic", "choice", "data", "features", "settings", "metrics", "index", "baselines", "evaluation",
+    "bundle", "recommender", "report", "cli.main",
 )  # fmt: skip
 
 

@@ -1,4 +1,7 @@
+import dataclasses
+import hashlib
 import json
+import os
 import shutil
 from pathlib import Path
 
@@ -7,6 +10,7 @@ import pytest
 
 import shortlist as sl
 from shortlist.bundle import OnnxTower, save_bundle
+from shortlist.bundle.files import REQUIRED
 from shortlist.errors import BundleError
 from shortlist.features import encode
 
@@ -23,9 +27,28 @@ def test_a_loaded_bundle_holds_what_was_saved(shop_run: sl.Run, shop_bundle: Pat
     assert bundle.evaluation == json.loads(json.dumps(shop_run.evaluate().to_json()))
     assert bundle.data["fingerprint"] == shop_run.split.fingerprint
     assert len(bundle.history) == 15
+    assert bundle.user_events.tolist() == [4] * 60
     assert bundle.seen is not None
     expected = shop_run.split.seen_before(shop_run.split.test)
     np.testing.assert_array_equal(bundle.seen.item_rows, expected.item_rows)
+
+
+def test_the_folder_of_a_run_stands_for_the_bundle_in_it(shop_bundle: Path, tmp_path: Path) -> None:
+    shutil.copytree(shop_bundle, tmp_path / "run" / "bundle")
+    (tmp_path / "run" / "curves.svg").write_text("<svg/>")
+    assert sl.load_bundle(tmp_path / "run").data == sl.load_bundle(shop_bundle).data
+    shutil.rmtree(tmp_path / "run" / "bundle")
+    (tmp_path / "run" / "bundle").mkdir()
+    with pytest.raises(BundleError, match=r"run is no bundle: there is no manifest\.json in it\. Name the folder that"):
+        sl.load_bundle(tmp_path / "run")
+
+
+def test_what_a_bundle_may_leave_out_is_none_again(shop_bundle: Path, tmp_path: Path) -> None:
+    bare = dataclasses.replace(sl.load_bundle(shop_bundle), seen=None, evaluation=None)
+    folder = save_bundle(bare, tmp_path / "bare")
+    assert {path.name for path in folder.iterdir()} == {*REQUIRED, "manifest.json", "manifest.sha256"}
+    again = sl.load_bundle(folder)
+    assert (again.seen, again.evaluation) == (None, None)
 
 
 def test_saved_towers_give_the_trained_models_vectors(shop_run: sl.Run, shop_bundle: Path) -> None:
@@ -48,7 +71,7 @@ def test_a_failed_save_leaves_nothing(shop_bundle: Path, tmp_path: Path, monkeyp
     def full(*_: object) -> None:
         raise OSError(28, "No space left on device")
 
-    monkeypatch.setattr("shortlist.bundle.save.os.fsync", full)
+    monkeypatch.setattr("shortlist.atomic.os.fsync", full)
     with pytest.raises(BundleError, match=r"could not be written to .*No space left on device.*Nothing was left"):
         save_bundle(bundle, tmp_path / "new")
     assert list(tmp_path.iterdir()) == []
@@ -76,6 +99,35 @@ def test_a_missing_file_is_refused_by_name(copied: Path) -> None:
         sl.load_bundle(copied)
 
 
+@pytest.mark.parametrize("name", ["query.onnx", "manifest.sha256"])
+@pytest.mark.parametrize("kind", ["link", "folder", "pipe"])
+def test_a_file_that_is_no_plain_one_is_refused(copied: Path, tmp_path: Path, name: str, kind: str) -> None:
+    moved = (copied / name).rename(tmp_path / "elsewhere")
+    if kind == "link":
+        (copied / name).symlink_to(moved)
+    elif kind == "folder":
+        (copied / name).mkdir()
+    else:
+        os.mkfifo(copied / name)  # to read it would wait for ever
+    with pytest.raises(BundleError, match=rf"{name} is no plain file of its own\. Do not use this bundle; copy the"):
+        sl.load_bundle(copied)
+
+
+@pytest.mark.parametrize("name", REQUIRED)
+def test_a_manifest_that_does_not_list_every_part_is_refused(copied: Path, name: str) -> None:
+    listed = json.loads((copied / "manifest.json").read_text())["files"]
+    (copied / name).unlink()
+    _rewrite(copied, files={other: digest for other, digest in listed.items() if other != name})
+    with pytest.raises(BundleError, match=rf"is not whole: its manifest\.json does not list {name}\. Train anew\."):
+        sl.load_bundle(copied)
+
+
+def test_a_manifest_without_files_is_no_bundles(copied: Path) -> None:
+    _rewrite(copied, files=["query.onnx"])
+    with pytest.raises(BundleError, match=r"is no bundle: its manifest\.json lists no files\. Name the folder that"):
+        sl.load_bundle(copied)
+
+
 def test_a_file_that_the_manifest_does_not_list_is_refused(copied: Path) -> None:
     (copied / "extra.txt").write_text("?")
     with pytest.raises(BundleError, match=r"holds 'extra\.txt', which its manifest does not list"):
@@ -88,8 +140,6 @@ def test_a_folder_without_a_manifest_is_no_bundle(tmp_path: Path) -> None:
 
 
 def _rewrite(folder: Path, **changes: object) -> None:
-    import hashlib
-
     manifest = json.loads((folder / "manifest.json").read_text()) | changes
     text = json.dumps(manifest).encode()
     (folder / "manifest.json").write_bytes(text)
@@ -103,6 +153,7 @@ def test_a_newer_format_is_refused(copied: Path) -> None:
 
 
 def test_a_file_name_that_leaves_the_folder_is_refused(copied: Path) -> None:
-    _rewrite(copied, files={"../secret": "0" * 64})
+    listed = json.loads((copied / "manifest.json").read_text())["files"]
+    _rewrite(copied, files=listed | {"../secret": "0" * 64})
     with pytest.raises(BundleError, match=r"names a file outside of itself: '\.\./secret'"):
         sl.load_bundle(copied)

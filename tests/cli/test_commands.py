@@ -1,15 +1,19 @@
+import dataclasses
 import importlib.util
 import json
+import os
 import re
 import sys
 from pathlib import Path
 from typing import Any
 
+import polars as pl
 import pytest
 import typer.main
 from typer.testing import CliRunner
 
 import shortlist as sl
+from shortlist.bundle import save_bundle
 from shortlist.cli.main import app, main
 
 ROOT = Path(__file__).parents[2]
@@ -112,7 +116,11 @@ def test_compare_writes_rows_curves_and_what_is_real(tmp_path: Path) -> None:
         (["train", "movielens-100k", "--epochs", "0"], 2, "epochs should be greater than 0, but it is 0."),
         (["train", "movielens-100k", "--set", "training.schedule.epoch=3"], 2, "epoch is not a known key"),
         (["train", "movielens-100k", "--set", "epochs"], 2, "--set wants a key and a value"),
-        (["train", "movielens-100k", "--out", str(ROOT / "src")], 1, "is there already and not empty"),
+        (
+            ["train", "movielens-100k", "--set", "data.source=x"],
+            2,
+            "--set does not name the data ('data.source=x'); the command's argument does.",
+        ),
         (["recommend", "nowhere", "--query", "user_id=1"], 1, "nowhere is no bundle: there is no manifest.json in it"),
         (["recommend", "nowhere", "--query", "user_id"], 1, "nowhere is no bundle"),
         (["trains"], 2, "No such command 'trains'"),
@@ -129,6 +137,128 @@ def test_an_error_is_one_sentence_and_a_code(
     assert ended == code
     assert says in printed
     assert "Traceback" not in printed
+
+
+ONE_EPOCH = ["compare", "movielens-100k", "--preset", "tutorial", "--layers", "4", "--epochs", "1", "--seed", "1"]
+UNWATCHED = ["--set", "training.schedule.watch=nothing", "--quiet"]
+
+
+@pytest.mark.network
+def test_where_nothing_is_watched_compare_draws_nothing_and_says_so(
+    tmp_path: Path, capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(sys, "argv", ["shortlist", *ONE_EPOCH, *UNWATCHED, "--out", str(tmp_path / "out")])
+    with pytest.raises(SystemExit, match=r"^0$"):
+        main()
+    printed, told = capsys.readouterr()
+    assert told == "No curves were drawn: no epoch was validated.\n"
+    title, *_, leak, written = printed.splitlines()
+    assert title == f"{TUTORIAL} · seeds 1"
+    assert "one seed" in printed
+    assert leak.startswith("The features were fitted on all events, test events too")
+    assert written == f"wrote {tmp_path / 'out' / 'comparison.json'}"
+    assert [path.name for path in (tmp_path / "out").iterdir()] == ["comparison.json"]
+
+
+@pytest.mark.network
+@pytest.mark.parametrize(
+    ("options", "code", "says"),
+    [
+        # A training of its 300 epochs would take minutes: the file is read before.
+        (["--epochs", "300", "--reference", "nowhere.json"], 2, "but nowhere.json cannot be read: [Errno 2] No such"),
+        (["--layers", "4", "--layers", "[4]"], 2, "compare wants at least one layers and each once, but got [(4,), (4"),
+        (["--set", "training.optimizer.adagrad.learning_rate=1e30"], 1, "The loss became nan at step"),
+    ],
+    ids=["reference", "one depth twice", "diverged"],
+)
+def test_a_command_that_fails_leaves_no_empty_folder(
+    options: list[str], code: int, says: str,
+    tmp_path: Path, capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch,
+) -> None:  # fmt: skip
+    arguments = [*ONE_EPOCH, *UNWATCHED, *options, "--out", str(tmp_path / "out")]
+    ended, printed = _fails(arguments, capsys, monkeypatch)
+    assert ended == code
+    assert says in printed
+    assert printed.startswith("shortlist: ")
+    assert printed.count("\n") == 1
+    assert list(tmp_path.iterdir()) == []
+
+
+@pytest.mark.network
+def test_an_error_of_the_system_is_one_sentence(
+    tmp_path: Path, capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def full(handle: int) -> None:
+        raise OSError(28, "No space left on device")
+
+    monkeypatch.setattr(os, "fsync", full)
+    ended, printed = _fails([*ONE_EPOCH, *UNWATCHED, "--out", str(tmp_path / "out")], capsys, monkeypatch)
+    assert (ended, printed) == (1, "shortlist: [Errno 28] No space left on device\n")
+    assert list(tmp_path.iterdir()) == []
+
+
+@pytest.mark.network
+def test_a_folder_that_holds_something_is_a_wrong_choice(
+    capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    ended, printed = _fails(["train", "movielens-100k", "--out", str(ROOT / "src")], capsys, monkeypatch)
+    assert ended == 2
+    assert printed == f"shortlist: {ROOT / 'src'} is there already and not empty. Name a new folder with --out.\n"
+
+
+@pytest.fixture(scope="module")
+def mixed(shop_bundle: Path, tmp_path_factory: pytest.TempPathFactory) -> str:
+    """The shop, but item 3 is called "7", which is the id of another, and item 5 is called "5"."""
+    bundle = sl.load_bundle(shop_bundle)
+    labels = ["7" if row == 3 else "5" if row == 5 else label for row, label in enumerate(bundle.items["label"])]
+    items = bundle.items.with_columns(label=pl.Series(labels))
+    return str(save_bundle(dataclasses.replace(bundle, items=items), tmp_path_factory.mktemp("mixed") / "bundle"))
+
+
+def test_text_that_is_the_id_of_one_item_and_the_label_of_another_is_refused(
+    mixed: str, capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    ended, printed = _fails(["similar", mixed, "--item", "7"], capsys, monkeypatch)
+    assert (ended, printed) == (1, "shortlist: '7' is the id of one item and the label of another, 3; name its id.\n")
+
+
+@pytest.mark.parametrize(("text", "item"), [("3", 3), ("5", 5), ("Thing 8 of group2", 8)])
+def test_an_item_is_named_by_its_id_or_by_its_label(mixed: str, text: str, item: int) -> None:
+    found = json.loads(_run("similar", mixed, "--item", text, "-k", "2", "--json"))
+    assert found["item"] == item
+    assert found == {"item": item, **json.loads(json.dumps(sl.Recommender.load(mixed).similar(item, 2).to_json()))}
+
+
+def test_recommend_hands_every_option_on(shop_bundle: Path) -> None:
+    printed = _run(
+        "recommend", str(shop_bundle), "--query", "user_id=7", "--query", "time=3", "--query", "city=a=b", "-k", "4",
+        "--include-seen", "--exclude", "1", "--exclude", "2", "--allow", "1", "--allow", "4", "--allow", "5", "--json",
+    )  # fmt: skip
+    found = sl.Recommender.load(shop_bundle).recommend(
+        {"user_id": 7, "time": 3, "city": "a=b"}, 4, exclude_seen=False, exclude=[1, 2], allow=[1, 4, 5]
+    )
+    assert json.loads(printed) == json.loads(json.dumps(found.to_json()))
+    assert sorted(item.id for item in found.items) == [4, 5]
+
+
+@pytest.mark.parametrize(
+    ("query", "code", "says"),
+    [
+        (["user_id"], 2, "--query wants a column and a value, such as user_id=42, not 'user_id'."),
+        (["=7"], 2, "--query wants a column and a value, such as user_id=42, not '=7'."),
+        (["user_id=7", "user_id=8"], 2, "--query gives 'user_id' twice; keep one."),
+        (["wealth=7"], 1, "The model reads no 'wealth' from a query; it reads 'user_id', 'age', 'city', 'time'."),
+        (["user_id=\udcff"], 1, r"The query's 'user_id' has a value that cannot be read: '\udcff' ('utf-8' codec"),
+    ],
+)
+def test_a_query_that_says_nothing_is_refused(
+    query: list[str], code: int, says: str,
+    shop_bundle: Path, capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch,
+) -> None:  # fmt: skip
+    options = [part for value in query for part in ("--query", value)]
+    ended, printed = _fails(["recommend", str(shop_bundle), *options], capsys, monkeypatch)
+    assert ended == code
+    assert printed.startswith(f"shortlist: {says}")
 
 
 def test_debug_shows_the_traceback(monkeypatch: pytest.MonkeyPatch) -> None:

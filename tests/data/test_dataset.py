@@ -98,6 +98,26 @@ class TestRoles:
         with pytest.raises(DataError, match="The users table has no column 'user'; its columns are 'id'"):
             shop(users={"id": ["ann"]})
 
+    @pytest.mark.parametrize(
+        ("settings", "text"),
+        [
+            ({"query_id": None}, "query_id should name a column, but it is None."),
+            ({"item_id": 3}, "item_id should name a column, but it is 3."),
+            ({"label": 3}, "label, time and weight should each name a column or be None, but one is 3."),
+            ({"time": False}, "label, time and weight should each name a column or be None, but one is False."),
+            (
+                {"weight": ["count"]},
+                "label, time and weight should each name a column or be None, but one is ['count'].",
+            ),
+            ({"unknown_items": "foo"}, 'unknown_items should be "error" or "drop", but it is \'foo\'.'),
+        ],
+        ids=str,
+    )
+    def test_what_is_no_role_is_refused(self, settings: dict[str, Any], text: str) -> None:
+        with pytest.raises(SettingsError) as caught:
+            shop(items=FILMS, **settings)
+        assert str(caught.value) == text
+
     def test_one_column_cannot_be_user_and_item(self) -> None:
         with pytest.raises(DataError, match="query_id and item_id both name column 'sku'; each needs one of its own"):
             shop(query_id="sku")

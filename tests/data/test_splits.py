@@ -1,6 +1,7 @@
 import itertools
 
 import numpy as np
+import polars as pl
 import pytest
 from hypothesis import assume, given, settings
 from hypothesis import strategies as st
@@ -74,6 +75,11 @@ class TestRandom:
         with pytest.raises(SettingsError, match="RandomSplit: seed should be greater than or equal to 0, but it is -1"):
             split_random(numbered(10), seed=-1)
 
+    def test_a_seed_that_64_bits_with_a_sign_cannot_hold_is_refused(self) -> None:
+        text = "RandomSplit: seed should be less than 9223372036854775808, but it is 9223372036854775808"
+        with pytest.raises(SettingsError, match=text):
+            split_random(numbered(10), seed=2**63)
+
 
 class TestByTime:
     def test_the_cut_moves_back_to_the_nearest_change_of_time(self) -> None:
@@ -123,6 +129,29 @@ class TestByTime:
     def test_without_times_it_says_how_to_give_them(self) -> None:
         with pytest.raises(SettingsError, match='no column has the role time; pass time="<column>"'):
             split_by_time(events([1, 1], [7, 8]), test=0.5)
+
+
+class TestNanoseconds:
+    """Four times 1 ns apart, in the table as 3, 1, 4, 2: float seconds of 2026 would all be the same."""
+
+    DATA = Dataset(
+        pl.DataFrame({"user": [1, 1, 1, 1], "sku": [7, 7, 7, 7], "place": [0, 1, 2, 3]}).with_columns(
+            ts=pl.Series([1_767_225_600_000_000_000 + nanosecond for nanosecond in (3, 1, 4, 2)]).cast(
+                pl.Datetime("ns")
+            )
+        ),
+        query_id="user",
+        item_id="sku",
+        time="ts",
+    )
+
+    def test_a_cut_in_time_keeps_their_order(self) -> None:
+        cut = split_by_time(self.DATA, test=0.25, validation=0.25)
+        assert (places(cut.train), places(cut.validation), places(cut.test)) == ([1, 3], [0], [2])
+
+    def test_the_last_event_is_the_latest(self) -> None:
+        cut = split_leave_last_out(self.DATA, validation=True)
+        assert (places(cut.train), places(cut.validation), places(cut.test)) == ([1, 3], [0], [2])
 
 
 class TestLeaveLastOut:

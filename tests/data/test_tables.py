@@ -13,8 +13,8 @@ from shortlist.data.tables import (
     MAX_ID_BYTES,
     check_columns,
     clean_ids,
+    clean_times,
     clean_weights,
-    epoch_seconds,
     rows_of_ids,
     to_frame,
 )
@@ -150,51 +150,75 @@ class TestCleanWeights:
         with pytest.raises(DataError, match=text):
             clean_weights(pl.Series([1.0, bad, bad]), "interactions.w")
 
+    def test_weights_whose_sum_float32_cannot_hold_are_refused(self) -> None:
+        # The largest float32 is 3.4028e38: one weight of 2e38 fits, two do not.
+        assert (
+            clean_weights(pl.Series([2e38, 1e38]), "interactions.w").tolist()
+            == np.array([2e38, 1e38], np.float32).tolist()
+        )
+        text = (
+            "interactions.w holds weights whose sum is beyond float32 (the highest is 2e+38); scale them down, "
+            "only their ratios matter."
+        )
+        with pytest.raises(DataError) as caught:
+            clean_weights(pl.Series([2e38, 2e38]), "interactions.w")
+        assert str(caught.value) == text
+
     @pytest.mark.parametrize("weights", [pl.Series(["1"]), pl.Series([True]), pl.Series([None])], ids=str)
     def test_what_is_no_number_is_refused(self, weights: pl.Series) -> None:
         with pytest.raises(DataError, match=r"interactions\.w should hold numbers, but its type is"):
             clean_weights(weights, "interactions.w")
 
 
-class TestEpochSeconds:
+class TestCleanTimes:
     # 2020-01-01 00:00 UTC is 18,262 days of 86,400 seconds after 1970.
     NEW_YEAR = 18_262 * 86_400
 
-    @pytest.mark.parametrize("unit", ["ms", "us", "ns"])
+    @pytest.mark.parametrize(("unit", "per_second"), [("ms", 10**3), ("us", 10**6), ("ns", 10**9)])
     @pytest.mark.parametrize("zone", [None, "UTC", "Asia/Tokyo"])
-    def test_datetimes_of_every_unit_and_zone_become_seconds(
-        self, unit: Literal["ms", "us", "ns"], zone: str | None
+    def test_datetimes_count_in_their_own_unit_whatever_their_zone(
+        self, unit: Literal["ms", "us", "ns"], per_second: int, zone: str | None
     ) -> None:
         moments = pl.Series([dt.datetime(2020, 1, 1, 0, 0, 1, 500_000)], dtype=pl.Datetime(unit))
         if zone is not None:
             moments = moments.dt.replace_time_zone("UTC").dt.convert_time_zone(zone)
-        assert epoch_seconds(moments, "t").to_list() == [self.NEW_YEAR + 1.5]
+        times = clean_times(moments, "t")
+        assert times.dtype == pl.Int64
+        assert times.to_list() == [self.NEW_YEAR * per_second + 3 * per_second // 2]
+
+    def test_nanoseconds_are_told_apart(self) -> None:
+        # As float seconds they would stand 2^-22 s = 238 ns apart.
+        moments = pl.Series([self.NEW_YEAR * 10**9 + nanosecond for nanosecond in (2, 0, 1)]).cast(pl.Datetime("ns"))
+        assert (clean_times(moments, "t") - self.NEW_YEAR * 10**9).to_list() == [2, 0, 1]
 
     def test_a_clock_in_another_zone_is_read_there(self) -> None:
-        tokyo = pl.Series([dt.datetime(2020, 1, 1, 9)]).dt.replace_time_zone("Asia/Tokyo")  # nine hours ahead
-        assert epoch_seconds(tokyo, "t").to_list() == [self.NEW_YEAR]
+        tokyo = pl.Series([dt.datetime(2020, 1, 1, 9)], dtype=pl.Datetime("ms"))  # nine hours ahead
+        assert clean_times(tokyo.dt.replace_time_zone("Asia/Tokyo"), "t").to_list() == [self.NEW_YEAR * 1_000]
 
     def test_the_hour_that_comes_twice_in_autumn_counts_twice(self) -> None:
-        utc = pl.Series([dt.datetime(2020, 10, 25, hour) for hour in (0, 1)]).dt.replace_time_zone("UTC")
-        early, late = epoch_seconds(utc.dt.convert_time_zone("Europe/Berlin"), "t").to_list()
-        assert late - early == 3600
+        utc = pl.Series([dt.datetime(2020, 10, 25, hour) for hour in (0, 1)], dtype=pl.Datetime("ms", "UTC"))
+        early, late = clean_times(utc.dt.convert_time_zone("Europe/Berlin"), "t").to_list()
+        assert late - early == 3_600_000
 
-    def test_dates_count_from_their_midnight(self) -> None:
-        assert epoch_seconds(pl.Series([dt.date(2020, 1, 1)]), "t").to_list() == [self.NEW_YEAR]
+    def test_dates_count_in_days(self) -> None:
+        days = clean_times(pl.Series([dt.date(2020, 1, 1), dt.date(1969, 12, 31)]), "t")
+        assert days.dtype == pl.Int64
+        assert days.to_list() == [18_262, -1]
 
     def test_times_before_1970_are_negative(self) -> None:
-        assert epoch_seconds(pl.Series([dt.datetime(1969, 12, 31, 23, 59, 58)]), "t").to_list() == [-2.0]
+        moments = pl.Series([dt.datetime(1969, 12, 31, 23, 59, 58)], dtype=pl.Datetime("ms"))
+        assert clean_times(moments, "t").to_list() == [-2_000]
 
     @pytest.mark.parametrize("dtype", [pl.Int8, pl.UInt32, pl.UInt64, pl.Int64, pl.Int128])
     def test_integers_stay_as_they_are(self, dtype: type[pl.DataType]) -> None:
-        seconds = epoch_seconds(pl.Series([5, 3], dtype=dtype), "t")
-        assert seconds.dtype == pl.Int64
-        assert seconds.to_list() == [5, 3]
+        times = clean_times(pl.Series([5, 3], dtype=dtype), "t")
+        assert times.dtype == pl.Int64
+        assert times.to_list() == [5, 3]
 
     @pytest.mark.parametrize("dtype", [pl.UInt64, pl.Int128])
     def test_integers_beyond_64_bits_are_refused(self, dtype: type[pl.DataType]) -> None:
         with pytest.raises(DataError, match=r"clicks\.t holds integers beyond 2\^63; give the times in a larger unit"):
-            epoch_seconds(pl.Series([2**63], dtype=dtype), "clicks.t")
+            clean_times(pl.Series([2**63], dtype=dtype), "clicks.t")
 
     @pytest.mark.parametrize(
         "times",
@@ -203,12 +227,12 @@ class TestEpochSeconds:
     )
     def test_other_types_are_refused(self, times: pl.Series) -> None:
         with pytest.raises(DataError, match=r"clicks\.t should hold datetimes, dates or integers, but its type is"):
-            epoch_seconds(times, "clicks.t")
+            clean_times(times, "clicks.t")
 
     @pytest.mark.parametrize("times", [pl.Series([1, None]), pl.Series([dt.date(2020, 1, 1), None])], ids=str)
     def test_a_missing_time_is_located(self, times: pl.Series) -> None:
         with pytest.raises(DataError, match=r"clicks\.t has 1 missing times, the first in row 1; drop these rows"):
-            epoch_seconds(times, "clicks.t")
+            clean_times(times, "clicks.t")
 
 
 @settings(deadline=None, max_examples=40)

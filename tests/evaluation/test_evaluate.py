@@ -4,12 +4,15 @@ import numpy as np
 import numpy.typing as npt
 import pytest
 import torch
+from hypothesis import given, settings
+from hypothesis import strategies as st
 
 import shortlist as sl
 from shortlist.data.seen import Seen
 from shortlist.errors import CollapsedError, DataError, DivergedError, SettingsError
 from shortlist.evaluation import Evaluation, Targets, evaluate, popularity_vectors
 from shortlist.evaluation.ranking import QueryEncoder
+from shortlist.settings.evaluation import TieRule
 
 Floats = npt.NDArray[np.float32]
 
@@ -66,6 +69,111 @@ def test_tie_rule_of_the_protocol_moves_the_tied_item_alone(ties: str, top: floa
     assert evaluation.value("mrr") == pytest.approx(mrr)
 
 
+# ann wants items 0 and 1 of four that all tie.
+TWO_OF_FOUR = sl.Dataset(
+    {"user": ["ann", "ann"], "item": [0, 1]}, items={"item": range(4)}, query_id="user", item_id="item"
+)
+LOG3 = math.log2(3)
+
+
+@pytest.mark.parametrize(
+    ("metric", "optimistic", "expected", "pessimistic"),
+    [
+        # In one list the true items take the first two of four places together, or the last two. Expected: the mean
+        # over the four places, alike for both.
+        ("ndcg_1", 1, 2 / 4, 0),
+        ("recall_1", 1 / 2, 1 / 4, 0),
+        ("ndcg_2", 1, 2 / 4, 0),
+        ("recall_2", 1, 2 / 4, 0),
+        ("recall_3", 1, 3 / 4, 1 / 2),
+        # (1/2 + 1/log2 5) / (1 + 1/log2 3) at the end; at the start the best that there is.
+        ("ndcg_4", 1, (1 + 1 / LOG3 + 1 / 2 + 1 / math.log2(5)) / 2 / (1 + 1 / LOG3),
+         (1 / 2 + 1 / math.log2(5)) / (1 + 1 / LOG3)),
+        ("mrr", 1, (1 + 1 / 2 + 1 / 3 + 1 / 4) / 4, 1 / 3),
+        # Row by row as TensorFlow Recommenders counts: each alone takes the first of its ties, or the last.
+        ("top_1_accuracy", 1, 1 / 4, 0),
+        ("top_3_accuracy", 1, 3 / 4, 0),
+    ],
+)  # fmt: skip
+def test_true_items_that_tie_in_one_list_take_one_place_each(
+    metric: str, optimistic: float, expected: float, pessimistic: float
+) -> None:
+    scores, items = np.ones((2, 4), np.float32), np.eye(4, dtype=np.float32)
+    result = evaluate(
+        encoder(scores), items, Targets.of(TWO_OF_FOUR), protocol=sl.Protocol(), seen=NOTHING_SEEN, alarm=False
+    )
+    assert result.value(metric, "optimistic") == pytest.approx(optimistic)
+    assert result.value(metric, "expected") == pytest.approx(expected)
+    assert result.value(metric, "pessimistic") == pytest.approx(pessimistic)
+
+
+@pytest.mark.parametrize(
+    ("metric", "expected"),
+    [
+        # ann's places are 0 and 2, bob's 2, cat's 0 to 2: each target is a list with one true item.
+        ("ndcg_2", ((1 + 0) / 2 + 0 + (1 + 1 / LOG3) / 3) / 3),
+        ("ndcg_4", ((1 + 1 / 2) / 2 + 1 / 2 + (1 + 1 / LOG3 + 1 / 2) / 3) / 3),
+        ("recall_2", ((1 + 0) / 2 + 0 + 2 / 3) / 3),
+        ("mrr", ((1 + 1 / 3) / 2 + 1 / 3 + 11 / 18) / 3),
+        ("top_2_accuracy", (1 + 0 + 0 + 2 / 3) / 4),
+    ],
+)
+def test_where_each_event_asks_anew_a_user_has_the_mean_of_lists_with_one_target(metric: str, expected: float) -> None:
+    items, targets = np.eye(4, dtype=np.float32), Targets.of(THREE_USERS, one_query=False)
+    result = evaluate(encoder(SCORES), items, targets, protocol=sl.Protocol(), seen=NOTHING_SEEN, alarm=False)
+    assert result.value(metric) == pytest.approx(expected)
+
+
+def test_two_targets_that_each_stand_first_in_a_list_of_their_own_are_both_found() -> None:
+    # In two lists both optimistic places are 0, which in one list would make an NDCG of 2 / (1 + 1 / log2 3).
+    scores, targets = np.ones((2, 4), np.float32), Targets.of(TWO_OF_FOUR, one_query=False)
+    result = evaluate(
+        encoder(scores), np.eye(4, dtype=np.float32), targets, protocol=sl.Protocol(), seen=NOTHING_SEEN, alarm=False
+    )
+    assert [result.value(metric, "optimistic") for metric in ("recall_1", "ndcg_1", "ndcg_2", "mrr")] == [1, 1, 1, 1]
+    assert [result.value(metric, "pessimistic") for metric in ("recall_3", "ndcg_3")] == [0, 0]
+    assert result.value("mrr", "pessimistic") == pytest.approx(1 / 4)
+
+
+@settings(deadline=None, max_examples=150)
+@given(
+    seed=st.integers(0, 2**32 - 1),
+    num_users=st.integers(1, 4),
+    num_items=st.integers(1, 7),
+    one_query=st.booleans(),
+    rule=st.sampled_from(["optimistic", "expected", "pessimistic"]),
+)
+def test_every_metric_lies_between_zero_and_one(
+    seed: int, num_users: int, num_items: int, one_query: bool, rule: TieRule
+) -> None:
+    # Three values, so that most scores tie; about half of all pairs are targets, and some others were seen.
+    generator = np.random.default_rng(seed)
+    fate = generator.choice(["target", "seen", "nothing"], size=(num_users, num_items), p=[0.5, 0.2, 0.3])
+    fate[0, 0] = "target"
+    user, item = np.nonzero(fate == "target")
+    data = sl.Dataset(
+        {"user": user, "item": item}, items={"item": range(num_items)}, users={"user": range(num_users)},
+        query_id="user", item_id="item",
+    )  # fmt: skip
+    of_user = generator.integers(3, size=(num_users, num_items))
+    scores = of_user[user] if one_query else generator.integers(3, size=(len(user), num_items))
+    offsets = np.concatenate([[0], np.cumsum((fate == "seen").sum(axis=1))])
+    result = evaluate(
+        encoder(scores.astype(np.float32)),
+        np.eye(num_items, dtype=np.float32),
+        Targets.of(data, one_query=one_query),
+        protocol=sl.Protocol(ks=(1, 2, 3, 9), ties=rule),
+        seen=Seen(offsets, np.nonzero(fate == "seen")[1]),
+        alarm=False,
+    )
+    for metric in result.protocol.metrics:
+        values, owner = result.samples(metric)
+        assert values.min() >= 0
+        assert values.max() <= 1 + 1e-12
+        assert result.value(metric) == values.mean()
+        assert len(values) == len(owner) == (len(user) if metric.startswith("top") else len(np.unique(user)))
+
+
 def test_recall_counts_all_targets_of_a_user_even_beyond_k() -> None:
     # ann wants three items of a list of one: recall_1 is 1/3, while NDCG compares with the best list of one.
     data = sl.Dataset({"user": ["ann"] * 3, "item": [0, 1, 2]}, query_id="user", item_id="item")
@@ -75,6 +183,12 @@ def test_recall_counts_all_targets_of_a_user_even_beyond_k() -> None:
     )
     assert result.value("recall_1") == pytest.approx(1 / 3)
     assert result.value("ndcg_1") == 1
+
+
+@pytest.mark.parametrize("family", ["recall_{}", "ndcg_{}", "top_{}_accuracy"])
+def test_a_list_far_longer_than_the_catalogue_is_the_whole_catalogue(family: str) -> None:
+    evaluation = three_users(sl.Protocol())
+    assert evaluation.value(family.format(10**15)) == evaluation.value(family.format(4))
 
 
 def test_names_of_metrics_say_the_protocol() -> None:

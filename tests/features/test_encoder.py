@@ -1,5 +1,5 @@
 import json
-from typing import Any
+from typing import Any, Literal
 
 import numpy as np
 import polars as pl
@@ -21,6 +21,7 @@ from shortlist.features import (
     encode,
     fit_features,
 )
+from shortlist.features.numeric import FittedBucketize
 
 CLICKS: dict[str, list[Any]] = {
     "user": ["ann", "bob", "ann", "cat"],
@@ -127,6 +128,15 @@ class TestFit:
         with pytest.raises(DataError, match="The item tower wants column 'device', which its tables do not hold"):
             fit_features([Lookup("user")], [Lookup("device")], on=TRAIN)
 
+    def test_a_query_feature_on_the_item_id_is_refused(self) -> None:
+        text = (
+            "A query feature reads 'sku', the item that the query asks for; the model would be told the answer. "
+            "Give it to the item tower only."
+        )
+        with pytest.raises(SettingsError) as caught:
+            fit_features([Lookup("user"), Hash("sku", num_rows=9)], BY_ID, on=TRAIN)
+        assert str(caught.value) == text
+
     def test_the_same_feature_twice_is_refused(self) -> None:
         text = "The query tower has the same feature twice: lookup of 'user'. Keep one of them."
         with pytest.raises(SettingsError, match=text):
@@ -160,6 +170,15 @@ class TestEncode:
         query = pl.DataFrame({"noise": [1.5], "device": ["phone"], "ts": [10]})
         assert list(encode(features.event, query)) == ["hash_device", "normalize_ts"]
 
+    def test_a_table_without_the_column_is_refused(self) -> None:
+        text = (
+            "The features read column 'ts', which the table does not hold; it has 'device', 'noise'. "
+            "Fit the features on this data."
+        )
+        with pytest.raises(DataError) as caught:
+            encode(fit_features(QUERY, ITEM, on=TRAIN).event, pl.DataFrame({"device": ["phone"], "noise": [1.5]}))
+        assert str(caught.value) == text
+
     def test_listed_users_without_the_column_are_missing(self) -> None:
         users = {"user": ["ann", "bob"], "age": [20, 40]}
         data = Dataset(CLICKS, items=ITEMS, users=users, query_id="user", item_id="sku")
@@ -188,11 +207,13 @@ class TestSaved:
         assert [feature.choice for feature in loaded.item] == ITEM
         assert {feature.choice for feature in loaded.query} == set(QUERY)
 
-    def test_boundaries_come_back_bit_by_bit(self) -> None:
-        features = fit_features([Bucketize("ts", boundaries=7)], BY_ID, on=TRAIN)
-        state = json.loads(json.dumps(features.event[0].state()))
-        wanted = np.linspace(0, 20, 7).astype(np.float32)
-        assert np.array(state["boundaries"], np.float32).tolist() == wanted.tolist()
+    @pytest.mark.parametrize("precision", ["float64", "float32"])
+    def test_boundaries_come_back_bit_by_bit(self, precision: Literal["float64", "float32"]) -> None:
+        features = fit_features([Bucketize("ts", boundaries=7, precision=precision)], BY_ID, on=TRAIN)
+        (loaded,) = Features.from_json(json.loads(json.dumps(features.to_json()))).event
+        assert isinstance(loaded, FittedBucketize)
+        assert loaded.boundaries.dtype == precision
+        assert loaded.boundaries.tolist() == np.linspace(0, 20, 7).astype(precision).tolist()
 
     def test_every_kind_has_its_word(self) -> None:
         assert {word: made.__name__ for word, made in FEATURE_KINDS.items()} == {

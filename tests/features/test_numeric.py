@@ -1,6 +1,7 @@
 import datetime as dt
 import math
 from decimal import Decimal
+from typing import Literal
 
 import numpy as np
 import polars as pl
@@ -25,6 +26,7 @@ NO_NUMBERS = (
     pl.Series([dt.timedelta(1)]),
     pl.Series(["1"], dtype=pl.Categorical),
 )
+PRECISIONS: tuple[Literal["float64", "float32"], ...] = ("float64", "float32")
 NO_NUMBERS_TEXT = "Column 'x' should hold numbers or times, but its type is"
 
 
@@ -77,17 +79,28 @@ class TestBucketize:
         boundaries=st.lists(st.floats(-1e6, 1e6, width=32), min_size=1, max_size=20, unique=True),
         values=st.lists(st.floats(-1e6, 1e6), max_size=20),
     )
-    def test_it_agrees_with_numpys_digitize_in_float32(self, boundaries: list[float], values: list[float]) -> None:
+    def test_it_agrees_with_numpys_digitize(self, boundaries: list[float], values: list[float]) -> None:
         edges = tuple(sorted(boundaries))
-        values = [*values, *edges, *(math.nextafter(edge, math.inf) for edge in edges)]
-        fitted = Bucketize("x", boundaries=edges).fit(pl.Series([0.0]))
-        wanted = np.digitize(np.array(values, np.float32), np.array(edges, np.float32))
-        assert fitted.encode(pl.Series(values)).rows.tolist() == wanted.tolist()
+        values = [*values, *edges, *(math.nextafter(edge, way) for edge in edges for way in (-math.inf, math.inf))]
+        for precision in PRECISIONS:
+            fitted = Bucketize("x", boundaries=edges, precision=precision).fit(pl.Series([0.0]))
+            wanted = np.digitize(np.array(values, precision), np.array(edges, precision))
+            assert fitted.encode(pl.Series(values)).rows.tolist() == wanted.tolist()
 
-    def test_values_are_compared_in_float32(self) -> None:
-        # Floats near 2^30 lie 128 apart in float32, so that 2^30 - 40 rounds up to the boundary.
+    def test_values_are_compared_in_float64(self) -> None:
         fitted = Bucketize("x", boundaries=(2.0**30,)).fit(pl.Series([0]))
-        assert fitted.encode(pl.Series([2**30 - 100, 2**30 - 20])).rows.tolist() == [0, 1]
+        assert fitted.encode(pl.Series([2**30 - 100, 2**30 - 20, 2**30])).rows.tolist() == [0, 0, 1]
+
+    def test_values_are_compared_in_float32_where_that_is_asked_for(self) -> None:
+        # Floats below 2^30 lie 64 apart in float32, so that 2^30 - 20 rounds up to the boundary.
+        fitted = Bucketize("x", boundaries=(2.0**30,), precision="float32").fit(pl.Series([0]))
+        assert fitted.encode(pl.Series([2**30 - 100, 2**30 - 20, 2**30])).rows.tolist() == [0, 1, 1]
+
+    def test_times_of_one_second_apart_are_told_apart(self) -> None:
+        noon = dt.datetime(2026, 1, 1, 12)
+        moments = pl.Series([noon, noon + dt.timedelta(seconds=1)])
+        assert Bucketize("x", boundaries=2).fit(moments).encode(moments).rows.tolist() == [1, 2]
+        assert Bucketize("x", boundaries=2, precision="float32").fit(moments).encode(moments).rows.tolist() == [1, 1]
 
     def test_zero_is_zero_whatever_its_sign(self) -> None:
         fitted = Bucketize("x", boundaries=(0.0,)).fit(pl.Series([1.0]))
@@ -104,8 +117,9 @@ class TestBucketize:
 
     def test_boundaries_that_float32_cannot_tell_apart_are_one(self) -> None:
         # Ten boundaries over four units near 2^30, where float32 goes in steps of 64 below and 128 above.
-        fitted = Bucketize("x", boundaries=10).fit(pl.Series([2**30, 2**30 + 4]))
-        assert fitted.num_rows == 2
+        moments = pl.Series([2**30, 2**30 + 4])
+        assert Bucketize("x", boundaries=10, precision="float32").fit(moments).num_rows == 2
+        assert Bucketize("x", boundaries=10).fit(moments).num_rows == 11
 
     def test_a_constant_column_has_one_boundary(self) -> None:
         fitted = Bucketize("x", boundaries=10).fit(pl.Series([3, 3]))
@@ -145,16 +159,27 @@ class TestBucketize:
             ((), "none at all"),
             ((2.0, 1.0), r"2\.0, 1\.0"),
             ((1.0, 1.0), r"1\.0, 1\.0"),
-            ((2.0**30, 2.0**30 + 1), r"1073741824\.0, 1073741825\.0"),
-            ((0.0, 1e39), r"0\.0, 1e\+39"),
         ],
     )
-    def test_boundaries_that_do_not_ascend_in_float32_are_refused(
+    def test_boundaries_that_do_not_ascend_are_refused(self, boundaries: tuple[float, ...], shown: str) -> None:
+        for precision in PRECISIONS:
+            text = (
+                "Bucketize: boundaries should be ascending numbers that are finite and differ in "
+                rf"{precision}, but they are {shown}\."
+            )
+            with pytest.raises(SettingsError, match=text):
+                Bucketize("x", boundaries=boundaries, precision=precision)
+
+    @pytest.mark.parametrize(
+        ("boundaries", "shown"),
+        [((2.0**30, 2.0**30 + 1), r"1073741824\.0, 1073741825\.0"), ((0.0, 1e39), r"0\.0, 1e\+39")],
+    )
+    def test_boundaries_that_ascend_in_float64_alone_need_float64(
         self, boundaries: tuple[float, ...], shown: str
     ) -> None:
-        text = rf"Bucketize: boundaries should be ascending numbers .* in float32, but they are {shown}\."
-        with pytest.raises(SettingsError, match=text):
-            Bucketize("x", boundaries=boundaries)
+        assert Bucketize("x", boundaries=boundaries).fit(pl.Series([0])).state()["boundaries"] == list(boundaries)
+        with pytest.raises(SettingsError, match=rf"finite and differ in float32, but they are {shown}\."):
+            Bucketize("x", boundaries=boundaries, precision="float32")
 
     def test_boundaries_that_are_not_finite_are_refused(self) -> None:
         with pytest.raises(SettingsError, match="should be a finite number, but it is nan"):
@@ -187,10 +212,16 @@ class TestNormalize:
     def test_a_constant_column_gives_zeros(self) -> None:
         assert Normalize("x").fit(pl.Series([5, 5])).encode(pl.Series([5])).values.tolist() == [[0.0]]
 
-    def test_no_deviation_counts_as_a_ten_millionth(self) -> None:
-        # As in Keras: (5 + 1e-6 - 5) / 1e-7 = 10.
-        values = Normalize("x").fit(pl.Series([5, 5])).encode(pl.Series([5 + 1e-6])).values
-        assert values[0, 0] == pytest.approx(10, rel=1e-6)
+    def test_what_was_constant_gives_zero_for_whatever_comes_later(self) -> None:
+        # Keras would divide by 1e-7 and give 10,000,000 for the 6.
+        fitted = Normalize("x", missing=7).fit(pl.Series([5, 5]))
+        assert fitted.encode(pl.Series([5.0, 6.0, -1e30, None])).values.tolist() == [[0.0], [0.0], [0.0], [0.0]]
+
+    def test_a_deviation_up_to_a_ten_millionth_is_the_rounding_of_a_constant(self) -> None:
+        # Half the distance of two values is their deviation: here 2^-24 = 6e-8, and 2^-23 = 1.2e-7.
+        rounded, apart = pl.Series([0.0, 2.0**-23]), pl.Series([0.0, 2.0**-22])
+        assert Normalize("x").fit(rounded).encode(rounded).values.tolist() == [[0.0], [0.0]]
+        assert Normalize("x").fit(apart).encode(apart).values.tolist() == [[-1.0], [1.0]]
 
     def test_a_missing_value_may_be_a_number_of_your_own(self) -> None:
         fitted = Normalize("x", missing=5).fit(pl.Series([1.0, 3.0, None, float("nan")]))

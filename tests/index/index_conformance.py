@@ -3,6 +3,8 @@
 An approximate index may miss items: it says so in `exact`, and is then asked for the rules alone.
 """
 
+from typing import Any
+
 import numpy as np
 import numpy.typing as npt
 import pytest
@@ -125,7 +127,13 @@ class IndexConformance:
     def test_no_query_gives_no_list(self) -> None:
         assert self.search(np.ones((0, 1, 2), np.float32), np.ones((3, 2), np.float32), 2) == ([], [])
 
-    @pytest.mark.parametrize("k", [0, -3])
-    def test_k_below_one_is_refused(self, k: int) -> None:
-        with pytest.raises(SettingsError, match=f"k should be at least 1, but it is {k}"):
+    @pytest.mark.parametrize("k", [0, -3, True, 2.0, "2", None])
+    def test_k_that_is_no_whole_number_from_one_is_refused(self, k: Any) -> None:
+        with pytest.raises(SettingsError) as caught:
             self.search(np.ones((1, 1, 1), np.float32), np.ones((3, 1), np.float32), k)
+        assert str(caught.value) == f"k should be a whole number of at least 1, but it is {k!r}."
+
+    def test_k_may_be_a_whole_number_of_numpys(self) -> None:
+        k: Any = np.int64(2)
+        rows, _ = self.search(np.ones((1, 1, 1), np.float32), np.ones((3, 1), np.float32), k)
+        assert rows[0].tolist() == [0, 1]

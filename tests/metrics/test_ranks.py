@@ -92,3 +92,44 @@ def test_expected_place_is_the_middle_of_the_ties() -> None:
     ranks = Ranks(higher=np.array([0, 3]), ties=np.array([0, 5]))
     assert len(ranks) == 2
     assert ranks.expected.tolist() == [0.0, 5.5]
+
+
+def places_in_one_list(scores: list[int], owner: list[int], own: list[int], last: bool) -> list[int]:
+    """Each owner's items sorted by score, its true ones before the others of the same score, or behind them."""
+    places = [0] * len(own)
+    for user in set(owner):
+        true = {item for item, of in zip(own, owner, strict=True) if of == user}
+        order = sorted(range(len(scores)), key=lambda item: (-scores[item], (item in true) == last, item))
+        for row, (item, of) in enumerate(zip(own, owner, strict=True)):
+            if of == user:
+                places[row] = order.index(item)
+    return places
+
+
+@settings(deadline=None, max_examples=100)
+@given(
+    scores=st.lists(st.integers(0, 2), min_size=1, max_size=7),
+    pairs=st.sets(st.tuples(st.integers(0, 2), st.integers(0, 6)), min_size=1),
+    last=st.booleans(),
+)
+def test_true_items_of_one_list_stand_where_a_sort_puts_them(
+    scores: list[int], pairs: set[tuple[int, int]], last: bool
+) -> None:
+    asked = [(user, item) for user, item in pairs if item < len(scores)] or [(0, 0)]
+    owner, own = [user for user, _ in asked], [item for _, item in asked]
+    higher, ties = count_rivals(np.array([scores] * len(own)), np.array(own))
+    found = Ranks(higher, ties).in_one_list(np.array(owner), "pessimistic" if last else "optimistic")
+    assert found.ties.tolist() == [0] * len(own)
+    expected = places_in_one_list(scores, owner, own, last)
+    for user in set(owner):  # which of two that tie comes first is left open
+        rows = [row for row, of in enumerate(owner) if of == user]
+        assert sorted(found.higher[rows].tolist()) == sorted(expected[row] for row in rows)
+        assert all(higher[row] <= found.higher[row] <= higher[row] + ties[row] for row in rows)
+
+
+def test_true_items_of_two_lists_do_not_move_each_other() -> None:
+    # Owners 5 and 2 in turn: 5 has two of four that tie, 2 has one, and one more below four others.
+    ranks = Ranks(higher=np.array([0, 0, 0, 4]), ties=np.array([3, 3, 3, 0]))
+    owner = np.array([5, 2, 5, 2])
+    assert ranks.in_one_list(owner, "optimistic").higher.tolist() == [0, 0, 1, 4]
+    assert ranks.in_one_list(owner, "pessimistic").higher.tolist() == [3, 3, 2, 4]

@@ -205,7 +205,7 @@ def test_columns_whose_names_hold_dots_are_no_trouble(kitchen_features: sl.Featu
 @pytest.mark.parametrize(
     ("options", "text"),
     [
-        ({"layers": []}, "at least 1 item"),
+        ({"layers": []}, r"layers should have at least 1 entry, but it is \(\)"),
         ({"layers": [8, 0]}, r"layers.1 should be greater than 0, but it is 0"),
         ({"layers": [8], "dropout": 1.0}, "dropout should be less than 1, but it is 1.0"),
         ({"layers": [8], "activation": "swish"}, "activation should be 'relu', 'gelu', 'tanh' or 'silu'"),

@@ -1,4 +1,7 @@
+import dataclasses
+import datetime as dt
 import json
+import re
 import subprocess
 import sys
 from pathlib import Path
@@ -11,6 +14,7 @@ from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
 import shortlist as sl
+from shortlist.bundle import save_bundle
 from shortlist.errors import BundleError, DataError, SettingsError, UnknownIdError
 from shortlist.training import Events
 
@@ -18,6 +22,44 @@ from shortlist.training import Events
 @pytest.fixture(scope="module")
 def shop(shop_bundle: Path) -> sl.Recommender:
     return sl.Recommender.load(shop_bundle)
+
+
+@pytest.fixture(scope="module")
+def kiosk_split() -> sl.Split:
+    """Ann, bob, cat and 7 buy; dora and eve are listed and never did, and of eve not even the age is known."""
+    users = {"user": ["ann", "bob", "cat", "7", "dora", "eve"], "age": [20, 30, 40, 50, 30, None]}
+    events = {
+        "user": ["ann", "ann", "bob", "bob", "cat", "cat", "7", "7"],
+        "item": ["1", "2", "2", "3", "1", "3", "1", "2"],
+        "time": [1, 2] * 4,
+    }
+    items = {"item": ["1", "2", "3", "4"]}
+    data = sl.Dataset(events, items=items, users=users, query_id="user", item_id="item", time="time")
+    return sl.split_by_time(data, test=0.5)
+
+
+def kiosk_recommender(split: sl.Split, query: list[Any], path: Path) -> sl.Recommender:
+    features = sl.fit_features(query, [sl.Lookup("item", width=4)], on=split.train)
+    run = sl.train(
+        sl.TwoTower(features, layers=[4]),
+        split,
+        training=sl.Training(epochs=2, batch_size=4, watch="nothing"),
+        progress=False,
+    )
+    return sl.Recommender.load(run.save(path))
+
+
+@pytest.fixture(scope="module")
+def kiosk(kiosk_split: sl.Split, tmp_path_factory: pytest.TempPathFactory) -> sl.Recommender:
+    """A model without item bias that reads the user, and the age both as a category and as a number."""
+    query = [sl.Lookup("user", width=4), sl.Lookup("age", width=4), sl.Bucketize("age", boundaries=3, width=4)]
+    return kiosk_recommender(kiosk_split, query, tmp_path_factory.mktemp("kiosk") / "bundle")
+
+
+@pytest.fixture(scope="module")
+def kiosk_by_age(kiosk_split: sl.Split, tmp_path_factory: pytest.TempPathFactory) -> sl.Recommender:
+    """A model that reads of the user nothing but the age."""
+    return kiosk_recommender(kiosk_split, [sl.Normalize("age")], tmp_path_factory.mktemp("by_age") / "bundle")
 
 
 def test_recommendations_are_the_models_own_best_unseen_items(shop_run: sl.Run, shop: sl.Recommender) -> None:
@@ -70,9 +112,77 @@ def test_a_query_of_which_nothing_is_known_gets_popularity_flagged(shop_run: sl.
     assert [item.score for item in found.items] == counts[best].tolist()
 
 
-def test_ids_may_come_as_text(shop: sl.Recommender) -> None:
-    assert shop.recommend({"user_id": "7"}).items == shop.recommend({"user_id": 7}).items
-    assert shop.recommend({"user_id": 7}, exclude=["3"]) == shop.recommend({"user_id": 7}, exclude=[3])
+@pytest.mark.parametrize("seven", ["7", np.int64(7), np.uint8(7)])
+def test_ids_may_come_as_text_and_as_numbers_of_numpy(shop: sl.Recommender, seven: Any) -> None:
+    assert shop.recommend({"user_id": seven}) == shop.recommend({"user_id": 7})
+    assert shop.recommend({"user_id": 1}, exclude=[seven]) == shop.recommend({"user_id": 1}, exclude=[7])
+    assert shop.recommend({"user_id": 1}, allow={seven}) == shop.recommend({"user_id": 1}, allow={7})
+    assert shop.similar(seven) == shop.similar(7)
+    assert seven in shop
+
+
+def test_numbers_name_ids_that_are_text(kiosk: sl.Recommender) -> None:
+    assert kiosk.recommend({"user": 7}) == kiosk.recommend({"user": "7"})
+    assert kiosk.recommend({"user": 7}).query == "known"
+    assert kiosk.recommend({"user": "ann"}, allow=np.array([3, 4])).excluded == 2
+    assert kiosk.row(3) == 2
+
+
+# Other texts than "7", though int() reads the first five as 7 or 0, and others that no number is.
+NOT_SEVEN = ["07", " 7", "7 ", "+7", "-0", "0_7", "٧", "7.0", "²", "", "9" * 5_000, "-" + "9" * 5_000]
+
+
+@pytest.mark.parametrize("text", NOT_SEVEN, ids=lambda text: text[:8])
+def test_text_that_is_written_otherwise_is_another_id(shop: sl.Recommender, text: str) -> None:
+    assert shop.recommend({"user_id": text}).query == "fallback"
+    assert text not in shop
+    with pytest.raises(UnknownIdError, match=re.escape(f"No item has the id {text!r}; the catalogue holds 24 ids")):
+        shop.recommend({"user_id": 1}, exclude=[text])
+
+
+@pytest.mark.parametrize("identifier", [True, np.True_, 7.0, np.float32(7), [7], (7,), None, b"7"])
+def test_what_can_be_no_id_is_refused(shop: sl.Recommender, identifier: Any) -> None:
+    says = re.escape(f"An id should be a string or a whole number, but it is {identifier!r}.")
+    with pytest.raises(DataError, match=says):
+        shop.recommend({"user_id": 1}, exclude=[identifier])
+    with pytest.raises(DataError, match=says):
+        shop.recommend({"user_id": 1}, allow=[identifier])
+    with pytest.raises(DataError, match=says):
+        shop.similar(identifier)
+    if identifier is not None:  # a query without the user
+        with pytest.raises(DataError, match=says):
+            shop.recommend({"user_id": identifier})
+
+
+@pytest.mark.parametrize("ids", ["12", b"12", 12, "", iter([1, 2])])
+@pytest.mark.parametrize("choice", ["exclude", "allow"])
+def test_one_id_is_no_collection_of_ids(shop: sl.Recommender, choice: str, ids: Any) -> None:
+    says = f"{choice} should be a list or set of ids, but it is {ids!r}; write [{ids!r}]."
+    with pytest.raises(SettingsError, match=re.escape(says)):
+        shop.recommend({"user_id": 1}, **{choice: ids})
+
+
+def test_text_that_is_no_unicode_is_refused(shop: sl.Recommender) -> None:
+    with pytest.raises(DataError, match=r"The query's 'user_id' has a value that cannot be read: '\\ud800' \('utf-8'"):
+        shop.recommend({"user_id": "\ud800"})
+    with pytest.raises(UnknownIdError, match=r"No item has the id '\\ud800'; the catalogue holds 24 ids such as"):
+        shop.recommend({"user_id": 1}, exclude=["\ud800"])
+
+
+@pytest.mark.parametrize("unit", ["ns", "us", "ms", "s"])
+def test_times_of_numpy_are_times_whatever_their_unit(shop: sl.Recommender, unit: str) -> None:
+    three = np.datetime64(3, "s").astype(f"datetime64[{unit}]")
+    expected = shop.recommend({"user_id": 1, "time": 3})
+    assert shop.recommend({"user_id": 1, "time": three}) == expected
+    assert shop.recommend({"user_id": 1, "time": dt.datetime(1970, 1, 1, 0, 0, 3)}) == expected
+    assert shop.recommend({"user_id": 1, "time": "1970-01-01T00:00:03"}) == expected
+    assert shop.recommend({"user_id": 1, "time": 5}) != expected
+
+
+def test_a_bundle_without_seen_items_leaves_none_out(shop: sl.Recommender, tmp_path: Path) -> None:
+    unseen = sl.Recommender.load(save_bundle(dataclasses.replace(shop.bundle, seen=None), tmp_path / "unseen"))
+    assert unseen.recommend({"user_id": 7}) == shop.recommend({"user_id": 7}, exclude_seen=False)
+    assert shop.recommend({"user_id": 7}).excluded == 4
 
 
 @settings(max_examples=60, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture])
@@ -97,14 +207,75 @@ def test_a_list_is_a_plain_sort_of_what_is_allowed(
     assert found.excluded == 24 - len(allowed)
 
 
-def test_similar_items_are_ordered_by_cosine_without_the_item_itself(shop: sl.Recommender) -> None:
-    vectors = shop.bundle.item_vectors.astype(np.float64)
-    directions = vectors / np.linalg.norm(vectors, axis=1, keepdims=True)
-    cosines = directions @ directions[4]
+@pytest.mark.parametrize(
+    ("query", "kind", "filled", "unknown"),
+    [
+        ({"user": "ann"}, "known", ("age",), ()),
+        ({"user": "ann", "age": 99}, "known", (), ("age",)),
+        # Listed without a training event: the row of the users table speaks, or nothing does.
+        ({"user": "dora"}, "features_only", ("age",), ("user",)),
+        ({"user": "eve"}, "fallback", ("age",), ("user",)),
+        ({"user": "eve", "age": 40}, "features_only", (), ("user",)),
+        ({"user": "nobody", "age": 40}, "features_only", (), ("user",)),
+        ({"user": "nobody"}, "fallback", ("age",), ("user",)),
+        ({"age": 40}, "features_only", (), ()),
+        ({}, "fallback", ("age",), ()),
+    ],
+)
+def test_an_answer_says_what_was_known(
+    kiosk: sl.Recommender, query: dict[str, Any], kind: str, filled: tuple[str, ...], unknown: tuple[str, ...]
+) -> None:
+    found = kiosk.recommend(query, k=4)
+    assert (found.query, found.filled, found.unknown) == (kind, filled, unknown)
+    if kind == "fallback":  # training events: three of item 1, one of item 2
+        assert [(item.id, item.score) for item in found.items] == [("1", 3), ("2", 1), ("3", 0), ("4", 0)]
+
+
+@pytest.mark.parametrize(
+    ("query", "kind"),
+    [
+        ({"user": "ann"}, "known"),
+        ({"user": "dora"}, "features_only"),
+        ({"user": "eve"}, "fallback"),
+        ({"user": "nobody", "age": 40}, "features_only"),
+    ],
+)
+def test_whom_training_knew_is_said_where_no_feature_reads_the_id(
+    kiosk_by_age: sl.Recommender, query: dict[str, Any], kind: str
+) -> None:
+    assert kiosk_by_age.recommend(query).query == kind
+    assert kiosk_by_age.bundle.user_events.tolist() == [1, 1, 1, 1, 0, 0]
+
+
+def test_a_number_may_come_as_text_where_a_category_reads_it_too(kiosk: sl.Recommender) -> None:
+    for age in (20, 30, 45):
+        assert kiosk.recommend({"user": "nobody", "age": str(age)}) == kiosk.recommend({"user": "nobody", "age": age})
+    assert kiosk.recommend({"user": "ann", "age": "45"}).unknown == ("age",)
+
+
+def cosines(vectors: Any, row: int) -> Any:
+    directions = vectors.astype(np.float64) / np.linalg.norm(vectors.astype(np.float64), axis=1, keepdims=True)
+    return directions @ directions[row]
+
+
+def test_similar_items_are_ordered_by_cosine_without_the_item_itself(kiosk: sl.Recommender) -> None:
+    expected = cosines(kiosk.bundle.item_vectors, 1)
+    order = sorted({0, 2, 3}, key=lambda row: -expected[row])
+    found = kiosk.similar("2", k=9)
+    assert [item.id for item in found.items] == [str(row + 1) for row in order]
+    np.testing.assert_allclose([item.score for item in found.items], expected[order], atol=1e-6)
+    assert (found.query, found.excluded) == ("known", 1)
+
+
+def test_how_popular_an_item_is_does_not_make_it_similar(shop: sl.Recommender) -> None:
+    # The last of the nine dimensions is the item's bias, which the query tower meets with a 1.
+    vectors = shop.bundle.item_vectors
+    assert vectors.shape == (24, 9)
+    expected = cosines(vectors[:, :-1], 4)
     found = shop.similar(4, k=23)
     assert 4 not in [item.id for item in found.items]
     assert len(found.items) == 23
-    np.testing.assert_allclose([item.score for item in found.items], -np.sort(-np.delete(cosines, 4)), atol=1e-6)
+    np.testing.assert_allclose([item.score for item in found.items], -np.sort(-np.delete(expected, 4)), atol=1e-6)
 
 
 def test_find_gives_the_id_of_a_label_and_names_what_is_close(shop: sl.Recommender) -> None:
@@ -121,17 +292,30 @@ def test_find_gives_the_id_of_a_label_and_names_what_is_close(shop: sl.Recommend
         ({"user_id": 1, "wealth": 3}, r"The model reads no 'wealth' from a query; it reads 'user_id', 'age'"),
         ({"user_id": 1, "age": "old"}, r"'age' should be a number or a time such as .*, but it is 'old'"),
         ({"user_id": 1, "age": [1, 2]}, r"Column 'age' should hold numbers or times, but its type is List"),
-        ({"user_id": 1.5}, r"Column 'user_id' should hold strings, integers or booleans, but its type is Float64"),
+        ({"user_id": 1.5}, r"An id should be a string or a whole number, but it is 1\.5\."),
+        (["user_id", 1], r"A query should be a mapping such as \{\"user_id\": 42\}, but it is \['user_id', 1\]\."),
     ],
 )
-def test_a_query_that_the_model_cannot_read_is_refused(shop: sl.Recommender, query: dict[str, Any], says: str) -> None:
+def test_a_query_that_the_model_cannot_read_is_refused(shop: sl.Recommender, query: Any, says: str) -> None:
     with pytest.raises(DataError, match=says):
         shop.recommend(query)
 
 
-def test_impossible_lengths_and_unknown_items_are_refused(shop: sl.Recommender) -> None:
-    with pytest.raises(SettingsError, match="k should be at least 1, but it is 0"):
-        shop.recommend({"user_id": 1}, k=0)
+@pytest.mark.parametrize("k", [0, -1, 2.5, "3", True, None])
+def test_a_length_that_is_no_whole_number_from_1_is_refused(shop: sl.Recommender, k: Any) -> None:
+    says = re.escape(f"k should be a whole number of at least 1, but it is {k!r}.")
+    with pytest.raises(SettingsError, match=says):
+        shop.recommend({"user_id": 1}, k=k)
+    with pytest.raises(SettingsError, match=says):
+        shop.similar(1, k=k)
+
+
+def test_a_length_may_be_a_number_of_numpy(shop: sl.Recommender) -> None:
+    three: Any = np.int64(3)
+    assert shop.recommend({"user_id": 1}, k=three) == shop.recommend({"user_id": 1}, k=3)
+
+
+def test_unknown_items_are_refused(shop: sl.Recommender) -> None:
     with pytest.raises(UnknownIdError, match=r"No item has the id 99; the catalogue holds 24 ids such as 0, 1, 2"):
         shop.recommend({"user_id": 1}, exclude=[99])
 

@@ -81,7 +81,7 @@ class TestTutorial:
         assert self.preset.features.fit_on == "all"
         assert self.preset.features.query == (
             Lookup("user_id", width=32, min_count=1),
-            Bucketize("timestamp", boundaries=1000, width=32, method="equal_width"),
+            Bucketize("timestamp", boundaries=1000, width=32, method="equal_width", precision="float32"),
             Normalize("timestamp"),
         )
         assert self.preset.features.item == (
@@ -219,6 +219,7 @@ class TestFeatures:
                 {"bucketize": "a", "boundaries": 7, "method": "quantiles"},
                 Bucketize("a", boundaries=7, method="quantiles"),
             ),
+            ({"bucketize": "a", "precision": "float32"}, Bucketize("a", precision="float32")),
             ({"normalize": "a", "missing": 0.5}, Normalize("a", missing=0.5)),
             ({"text": "a", "lowercase": "ascii", "width": 8}, Text("a", lowercase="ascii", width=8)),
             (
@@ -281,8 +282,15 @@ class TestWrongValues:
             ("training", 3, "should be a valid dictionary or instance of TrainingSettings, but it is 3."),
             ("training.loss.in_batch_softmax.temperature", 0, "should be greater than 0, but it is 0."),
             ("training.optimizer.adagrad.learning_rate", float("nan"), "should be a finite number, but it is nan."),
-            ("training.schedule.epochs", "many", "should be a valid integer"),
-            ("training.schedule.epochs", 2.5, "should be a valid integer"),
+            ("training.schedule.epochs", "many", "should be a valid integer, but it is 'many'."),
+            ("training.schedule.epochs", "20", "should be a valid integer, but it is '20'."),
+            ("training.schedule.epochs", True, "should be a valid integer, but it is True."),
+            ("training.schedule.epochs", 2.5, "should be a valid integer, but it is 2.5."),
+            ("training.schedule.epochs", 2.0, "should be a valid integer, but it is 2.0."),
+            ("training.schedule.seed", 2**63, f"should be less than {2**63}, but it is {2**63}."),
+            ("training.optimizer.adagrad.learning_rate", "0.1", "should be a valid number, but it is '0.1'."),
+            ("training.optimizer.adagrad.learning_rate", True, "should be a valid number, but it is True."),
+            ("evaluation.protocol.ks", [True], ".0 should be a valid integer, but it is True."),
             ("training.schedule.batch_size", 0, "should be greater than 0, but it is 0."),
             ("training.schedule.seed", -1, "should be greater than or equal to 0, but it is -1."),
             ("evaluation.protocol.ks", [0], ".0 should be greater than 0, but it is 0."),
@@ -300,6 +308,15 @@ class TestWrongValues:
         assert text.startswith('training.schedule: patience (early stopping) needs watch="validation", but watch is')
         with pytest.raises(SettingsError, match=f"Training: patience .* but watch is '{watch}'"):
             Training(patience=3, watch=watch)  # type: ignore[arg-type]
+
+    def test_early_stopping_watches_a_metric_of_the_protocol(self) -> None:
+        schedule = {"training": {"schedule": {"metric": "ndcg_7"}}}
+        text = refusal(merge(SMALLEST, schedule | {"evaluation": {"protocol": {"ks": [5]}}}))
+        assert text == (
+            "Early stopping watches metric 'ndcg_7', which this protocol does not measure; it measures "
+            "top_5_accuracy, recall_5, ndcg_5, mrr. Name one of these, or leave the metric out."
+        )
+        assert read(**schedule, evaluation={"protocol": {"ks": [7]}}).training.schedule.metric == "ndcg_7"
 
 
 class TestOverride:
@@ -366,8 +383,44 @@ class TestMerge:
 
 
 class TestProtocol:
-    def test_the_longest_list_decides(self) -> None:
-        assert Protocol(ks=(50, 100, 10)).decisive == "top_100_accuracy"
+    @pytest.mark.parametrize(
+        ("num_items", "metric"),
+        [
+            (1_682, "top_100_accuracy"),
+            (200, "top_100_accuracy"),
+            (199, "top_50_accuracy"),
+            (20, "top_10_accuracy"),
+            (19, "mrr"),
+            (1, "mrr"),
+        ],
+    )
+    def test_the_longest_list_of_at_most_half_the_catalogue_decides(self, num_items: int, metric: str) -> None:
+        assert Protocol(ks=(50, 100, 10)).decisive(num_items) == metric
+
+    def test_it_measures_three_families_and_mrr(self) -> None:
+        assert Protocol(ks=(5, 1)).metrics == [
+            "top_5_accuracy",
+            "recall_5",
+            "ndcg_5",
+            "top_1_accuracy",
+            "recall_1",
+            "ndcg_1",
+            "mrr",
+        ]
+
+    @pytest.mark.parametrize("metric", ["recall_7", "top_1", "mrr/full/seen_excluded/ties_expected", ""])
+    def test_a_metric_that_it_does_not_measure_is_refused(self, metric: str) -> None:
+        text = (
+            f"Early stopping watches metric {metric!r}, which this protocol does not measure; it measures "
+            "top_1_accuracy, recall_1, ndcg_1, mrr. Name one of these, or leave the metric out."
+        )
+        with pytest.raises(SettingsError) as caught:
+            Protocol(ks=(1,)).refuse_unmeasured(metric)
+        assert str(caught.value) == text
+
+    def test_those_that_it_measures_are_taken(self) -> None:
+        for metric in Protocol().metrics:
+            Protocol().refuse_unmeasured(metric)
 
     def test_a_metrics_name_says_how_it_was_measured(self) -> None:
         protocol = Protocol(seen="included", ties="optimistic")

@@ -71,8 +71,8 @@ def _time_span(data: Dataset) -> dict[str, Any] | None:
 
 
 def _distinct_pairs(data: Dataset) -> int:
-    pairs: int = data.interactions.select(pl.struct(data.roles.query_id, data.roles.item_id).n_unique()).item()
-    return pairs
+    present = data.item_rows >= 0
+    return len(np.unique(data.user_rows[present] * data.num_items + data.item_rows[present]))
 
 
 def _popularity(data: Dataset) -> dict[str, Any]:

@@ -84,7 +84,10 @@ class Split:
         return hashlib.sha256(" ".join(digests).encode()).hexdigest()
 
     def seen_before(self, part: Dataset) -> Seen:
-        """What users had touched before the events of `part`: training, and validation unless that is `part`."""
+        """What users had touched before the events of `part`: training, and validation unless that is `part` itself.
+
+        Some rows taken from the validation part are not the part itself: their users have seen them.
+        """
         if self.validation is None or part is self.validation:
             return Seen.of(self.train)
         return Seen.of(self.train, self.validation)

@@ -48,7 +48,7 @@ class Targets:
         if not rows.size:
             raise DataError(
                 f"None of the {data.num_events} events to evaluate names an item of the catalogue ({data.num_items} "
-                "items). Without an items table the catalogue is what training touched: pass items=…, or split otherwise."
+                "items). Without an items table that is what training touched: pass items=…, or split otherwise."
             )
         return cls(
             event_rows=rows,

@@ -48,9 +48,9 @@ class Verdict:
         else:
             says = f"{self.model} cannot be told from {self.baseline}"
         metric = self.metric.replace("_", " ")
-        interval = f"95 % interval over users {self.low:+.3f} to {self.high:+.3f}"
-        if self.low is None:
-            interval = f"no interval: fewer than {MIN_USERS} users"
+        interval = f"no interval: fewer than {MIN_USERS} users"
+        if self.low is not None:
+            interval = f"95 % interval over users {self.low:+.3f} to {self.high:+.3f}"
         return (
             f"{says}: {metric} {self.model_value:.3f} against {self.baseline_value:.3f}, "
             f"a difference of {self.difference:+.3f} ({interval})."

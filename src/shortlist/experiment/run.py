@@ -11,7 +11,7 @@ import polars as pl
 from shortlist.baselines import popularity
 from shortlist.bundle import Bundle, refuse_existing, save_bundle
 from shortlist.data import Dataset, Split
-from shortlist.errors import DataError
+from shortlist.errors import DataError, DivergedError
 from shortlist.evaluation import Assessment, Targets, assess, evaluate_baselines
 from shortlist.experiment.vectors import item_vectors, query_encoder
 from shortlist.models import TwoTower, export_tower
@@ -56,7 +56,10 @@ class Run:
         """
         data = self.split.test if data is None else data
         train = self.split.train
-        if not (data.items.equals(train.items) and data.users.equals(train.users)):
+        own = (data.items is train.items or data.items.equals(train.items)) and (
+            data.users is train.users or data.users.equals(train.users)
+        )
+        if not own:
             raise DataError(
                 "The events to evaluate have other items or users than the run's split, so their rows mean others; "
                 "give a part of run.split, or run.split.test.take(rows)."
@@ -106,9 +109,15 @@ class Run:
     def save(self, path: str | Path, assessment: Assessment | None = None) -> Path:
         """Write a bundle, a new folder that the core install can answer from; the path comes back.
 
-        Raises `BundleError` where something stands there already.
+        Raises `BundleError` where something stands there already, and `DivergedError` for a model whose item vectors
+        hold NaN or infinity.
         """
         refuse_existing(Path(path))  # before the export, which takes seconds
+        if not np.isfinite(self.item_vectors()).all():
+            raise DivergedError(
+                "Item vectors hold NaN or infinity, so the bundle could answer nothing; lower the learning rate and "
+                "train anew."
+            )
         return save_bundle(_bundle(self, assessment), Path(path))
 
 

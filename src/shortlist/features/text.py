@@ -15,7 +15,7 @@ from shortlist.features.lists import FIRST_ROW, FittedLists, count_values
 __all__ = ["Text"]
 
 WITHOUT_PUNCTUATION = dict.fromkeys(map(ord, string.punctuation))
-ASCII_LOWERCASE = dict(zip(map(ord, string.ascii_uppercase), string.ascii_lowercase, strict=True))
+ASCII_LOWERCASE = WITHOUT_PUNCTUATION | dict(zip(map(ord, string.ascii_uppercase), string.ascii_lowercase, strict=True))
 
 
 @choice
@@ -54,5 +54,5 @@ class Text:
 
     def _words(self, text: str) -> list[str]:
         if self.lowercase == "ascii":
-            return text.translate(WITHOUT_PUNCTUATION | ASCII_LOWERCASE).split()
+            return text.translate(ASCII_LOWERCASE).split()
         return text.translate(WITHOUT_PUNCTUATION).lower().split()

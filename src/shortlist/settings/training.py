@@ -9,7 +9,7 @@ from shortlist.errors import SettingsError
 
 __all__ = ["Adagrad", "AdamW", "InBatchSoftmax", "Training"]
 
-PositiveNumber = Annotated[Number, Field(gt=0)]
+PositiveNumber = Annotated[Number, Field(gt=0, le=1e30)]  # torch computes in float32
 NotNegative = Annotated[Number, Field(ge=0)]
 
 

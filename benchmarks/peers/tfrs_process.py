@@ -1,0 +1,76 @@
+"""TensorFlow Recommenders as a process of its own: its environment, its data, and one timed run of the tutorial."""
+
+import dataclasses
+import json
+import os
+import subprocess
+import time
+import venv
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+
+import shortlist as sl
+
+__all__ = ["Measured", "make_environment", "run_tfrs", "timed", "write_split"]
+
+HERE = Path(__file__).parent / "tfrs"
+
+
+@dataclasses.dataclass(frozen=True)
+class Measured:
+    """One process: its wall-clock seconds, its peak memory in MiB, and the last top-100 accuracy."""
+
+    seconds: float
+    peak_memory_mib: float
+    accuracy: float
+
+
+def make_environment(folder: Path) -> Path:
+    """The peer's own virtual environment, made where it is not there whole yet; its Python comes back.
+
+    Without dependencies: two of its packages would bring a second TensorFlow, four times the size, over the first.
+    """
+    python, finished = folder / "bin" / "python", folder / "finished"
+    if not finished.exists():
+        venv.create(folder, with_pip=True, clear=True)
+        install = [str(python), "-m", "pip", "install", "--quiet", "--no-deps", "--requirement"]
+        subprocess.run([*install, str(HERE / "requirements.txt")], check=True)
+        finished.touch()
+    return python
+
+
+def write_split(folder: Path) -> None:
+    """The tutorial's split of seed 42 in the form that the peer reads."""
+    split = sl.split_random(sl.datasets.movielens_100k(), test=0.2, seed=42)
+    folder.mkdir()
+    np.savez(folder / "items.npz", title=np.array(split.train.items["title"].to_list()))
+    for name, part in (("train", split.train), ("test", split.test)):
+        np.savez(
+            folder / f"{name}.npz",
+            user_id=np.array(part.interactions["user_id"].to_list()),
+            item_row=part.item_rows,
+            timestamp=part.interactions["timestamp"].to_numpy(),
+        )
+
+
+def run_tfrs(python: Path, data: Path, layers: str, *, epochs: int, validate_every: int, seed: int) -> Measured:
+    """The tutorial at one depth with one seed; `data` is the folder that `write_split` filled."""
+    out = data.parent / "tfrs.json"
+    settings: dict[str, Any] = {"layers": layers, "epochs": epochs, "validate-every": validate_every, "seed": seed}
+    options = [text for name, value in settings.items() for text in (f"--{name}", str(value))]
+    seconds, memory = timed([str(python), str(HERE / "tutorial.py"), "--data", str(data), "--out", str(out), *options])
+    return Measured(seconds, memory, json.loads(out.read_text())["top_100_accuracy"][-1])
+
+
+def timed(command: list[str]) -> tuple[float, float]:
+    """Wall-clock seconds and peak memory (MiB) of a whole process; raises where it fails."""
+    started = time.perf_counter()
+    process = subprocess.Popen(command, stdout=subprocess.DEVNULL, stderr=subprocess.PIPE)
+    complaint = process.stderr.read() if process.stderr else b""
+    _, status, usage = os.wait4(process.pid, 0)
+    process.returncode = os.waitstatus_to_exitcode(status)
+    if process.returncode:
+        raise SystemExit(f"{' '.join(command)} failed:\n{complaint.decode(errors='replace')[-2000:]}")
+    return time.perf_counter() - started, usage.ru_maxrss / 1024
