@@ -247,6 +247,13 @@ def test_whom_training_knew_is_said_where_no_feature_reads_the_id(
     assert kiosk_by_age.bundle.user_events.tolist() == [1, 1, 1, 1, 0, 0]
 
 
+def test_a_user_whom_the_features_do_not_know_is_not_known(kiosk: sl.Recommender) -> None:
+    # Dora has events here, but the features were fitted on others.
+    everyone = sl.Recommender(dataclasses.replace(kiosk.bundle, user_events=np.ones(6, np.int64)))
+    assert everyone.recommend({"user": "ann"}).query == "known"
+    assert everyone.recommend({"user": "dora"}).query == "features_only"
+
+
 def test_a_number_may_come_as_text_where_a_category_reads_it_too(kiosk: sl.Recommender) -> None:
     for age in (20, 30, 45):
         assert kiosk.recommend({"user": "nobody", "age": str(age)}) == kiosk.recommend({"user": "nobody", "age": age})
