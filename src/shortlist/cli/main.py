@@ -44,9 +44,10 @@ def root(
 
 def main() -> None:
     """Run the command line; an error is one sentence on stderr, with exit code 2 for a wrong choice and else 1."""
-    # Threads that wait for each other sleep instead of spinning; OpenMP reads this once, when torch loads. Beside
-    # other work on the same cores spinning made training 11 to 16 times slower (docs/experiments.md).
-    os.environ.setdefault("OMP_WAIT_POLICY", "passive")
+    # How often a thread of GNU's OpenMP looks for work before it sleeps (300,000 times by default); read once, when
+    # torch loads. Beside other work on the same cores that much spinning made training over ten times slower; sleeping
+    # at once makes it up to twice as slow on quiet ones (docs/experiments.md).
+    os.environ.setdefault("GOMP_SPINCOUNT", "10000")
     try:
         app()
     except (ShortlistError, OSError) as error:  # OSError: a full disk says so itself
