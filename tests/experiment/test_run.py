@@ -103,8 +103,6 @@ class TestSave:
     def test_a_model_whose_vectors_overflow_is_not_saved(self, shop_split: Split, tmp_path: Path) -> None:
         training = sl.Training(epochs=1, batch_size=10_000, watch="nothing")
         run = sl.train(small_model(shop_split), shop_split, optimizer=sl.AdamW(1e30), training=training, progress=False)
-        with pytest.raises(
-            DivergedError, match="Item vectors hold NaN or infinity, so the bundle"
-        ):
+        with pytest.raises(DivergedError, match="Item vectors hold NaN or infinity, so the bundle"):
             run.save(tmp_path / "bundle")
         assert list(tmp_path.iterdir()) == []
