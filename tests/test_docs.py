@@ -22,7 +22,7 @@ def commands(text: str) -> list[list[str]]:
     """The shortlist commands in a document's shell blocks and inline code, as lists of words."""
     shell = "\n".join(blocks(text, "bash")).replace("\\\n", " ")
     inline = re.findall(r"`(shortlist [a-z][^`]*)`", re.sub(r"```.*?```", "", text, flags=re.DOTALL).replace("\n", " "))
-    lines = [line.partition("#")[0] for line in [*shell.splitlines(), *inline]]
+    lines = [line.partition("#")[0].partition(">")[0] for line in [*shell.splitlines(), *inline]]
     return [re.findall(r'"[^"]*"|\S+', line)[1:] for line in lines if line.startswith("shortlist ")]
 
 

@@ -5,6 +5,7 @@ from shortlist.errors import DataError, MissingExtraError, ShortlistError, Unkno
 
 BUILT_IN = {
     "BundleError": ValueError,
+    "CheckpointError": ValueError,
     "CollapsedError": ArithmeticError,
     "DataError": ValueError,
     "DivergedError": ArithmeticError,

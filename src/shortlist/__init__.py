@@ -14,9 +14,12 @@ if TYPE_CHECKING:
     from shortlist.comparison import compare
     from shortlist.data import (
         Dataset,
+        DataSource,
+        Query,
         Split,
         datasets,
         describe,
+        read_table,
         split_by_time,
         split_leave_last_out,
         split_random,
@@ -25,14 +28,27 @@ if TYPE_CHECKING:
     from shortlist.experiment import Run, run_experiment, train
     from shortlist.features import Bucketize, Categories, Features, Hash, Lookup, Normalize, Text, fit_features
     from shortlist.models import TwoTower
-    from shortlist.recommender import Recommender, evaluate_bundle
-    from shortlist.settings import Adagrad, AdamW, Experiment, InBatchSoftmax, Protocol, Training, load_preset
+    from shortlist.recommender import Recommender, evaluate_bundle, recommend_file
+    from shortlist.settings import (
+        Adagrad,
+        AdamW,
+        Checkpointing,
+        Experiment,
+        InBatchSoftmax,
+        Protocol,
+        Training,
+        load_experiment,
+        load_preset,
+        propose,
+    )
 
 __all__ = [
     "Adagrad",
     "AdamW",
     "Bucketize",
     "Categories",
+    "Checkpointing",
+    "DataSource",
     "Dataset",
     "Experiment",
     "Features",
@@ -41,6 +57,7 @@ __all__ = [
     "Lookup",
     "Normalize",
     "Protocol",
+    "Query",
     "Recommender",
     "Run",
     "Split",
@@ -54,7 +71,11 @@ __all__ = [
     "evaluate_bundle",
     "fit_features",
     "load_bundle",
+    "load_experiment",
     "load_preset",
+    "propose",
+    "read_table",
+    "recommend_file",
     "run_experiment",
     "settings",
     "split_by_time",
@@ -68,10 +89,13 @@ _HOMES = {
     "bundle": ["load_bundle"],
     "comparison": ["compare"],
     "data": [
+        "DataSource",
         "Dataset",
+        "Query",
         "Split",
         "datasets",
         "describe",
+        "read_table",
         "split_by_time",
         "split_leave_last_out",
         "split_random",
@@ -80,8 +104,19 @@ _HOMES = {
     "experiment": ["Run", "run_experiment", "train"],
     "features": ["Bucketize", "Categories", "Features", "Hash", "Lookup", "Normalize", "Text", "fit_features"],
     "models": ["TwoTower"],
-    "recommender": ["Recommender", "evaluate_bundle"],
-    "settings": ["Adagrad", "AdamW", "Experiment", "InBatchSoftmax", "Protocol", "Training", "load_preset"],
+    "recommender": ["Recommender", "evaluate_bundle", "recommend_file"],
+    "settings": [
+        "Adagrad",
+        "AdamW",
+        "Checkpointing",
+        "Experiment",
+        "InBatchSoftmax",
+        "Protocol",
+        "Training",
+        "load_experiment",
+        "load_preset",
+        "propose",
+    ],
 }
 _HOME_OF = {name: f"shortlist.{room}" for room, names in _HOMES.items() for name in names}
 # Rooms that need more than the core install, and the extra that brings it.

@@ -8,6 +8,7 @@ ShortlistError
 ├── DivergedError (ArithmeticError) NaN or infinity in a loss or a vector
 ├── CollapsedError (ArithmeticError) scores that cannot tell items apart
 ├── BundleError (ValueError)        a bundle that is damaged, missing or already there
+├── CheckpointError (ValueError)    a checkpoint that is damaged, or another training's
 └── MissingExtraError (ImportError) a part of shortlist that is not installed
 
 The text of each says what was expected, what came, where, and what to do next.
@@ -18,6 +19,7 @@ from collections.abc import Iterable
 
 __all__ = [
     "BundleError",
+    "CheckpointError",
     "CollapsedError",
     "DataError",
     "DivergedError",
@@ -64,6 +66,10 @@ class CollapsedError(ShortlistError, ArithmeticError):
 
 class BundleError(ShortlistError, ValueError):
     """A bundle is damaged, incomplete, of another format, or already there."""
+
+
+class CheckpointError(ShortlistError, ValueError):
+    """A checkpoint is damaged, of another format, or of another training than the one that wants to go on."""
 
 
 class MissingExtraError(ShortlistError, ImportError):

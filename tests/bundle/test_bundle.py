@@ -159,3 +159,24 @@ def test_a_file_name_that_leaves_the_folder_is_refused(copied: Path, name: str) 
     _rewrite(copied, files=listed | {name: "0" * 64})
     with pytest.raises(BundleError, match=re.escape(f"names a file outside of itself: {name!r}.")):
         sl.load_bundle(copied)
+
+
+def test_every_byte_of_every_file_is_guarded(shop_bundle: Path, tmp_path: Path) -> None:
+    copy = tmp_path / "bundle"
+    shutil.copytree(shop_bundle, copy)
+    places = np.random.default_rng(0)
+    for path in sorted(copy.iterdir()):
+        whole = path.read_bytes()
+        if path.name == "manifest.sha256":
+            flips = np.arange(len(whole) - 1)  # the line's end means nothing
+        else:
+            flips = np.unique(np.append(places.integers(len(whole), size=12), [0, len(whole) - 1]))
+        for place in flips.tolist():
+            for bit in (0, 7):
+                damaged = bytearray(whole)
+                damaged[place] ^= 1 << bit
+                path.write_bytes(damaged)
+                with pytest.raises(BundleError, match="is damaged"):
+                    sl.load_bundle(copy)
+        path.write_bytes(whole)
+    sl.load_bundle(copy)

@@ -63,7 +63,8 @@ def test_references_are_drawn_to_the_last_epoch_of_ours(tmp_path: Path) -> None:
         ({"[8]": [{}, {}]}, "No curves were drawn: no epoch was validated.\n"),
         ({"[8]": [{1: 0.5}, {2: 0.5}]}, "No curves were drawn: no epoch was validated.\n"),
         ({f"[{width}]": [{1: 0.5}] for width in range(1, 8)},
-         "No curves were drawn: 7 depths are more than 6 colours.\n"),
+         "No curves were drawn. Expected at most 6 curves of their own colour, got 7: "
+         "'[1]', '[2]', '[3]', '[4]', '[5]', … (7 in all). Draw them in two charts.\n"),
     ],
     ids=["nothing watched", "no epoch in common", "seven depths"],
 )  # fmt: skip
@@ -159,8 +160,8 @@ def test_a_folder_without_a_name_is_one_of_runs(tmp_path: Path, monkeypatch: pyt
 @pytest.mark.parametrize(
     ("out", "says"),
     [
-        (".", r"is there already and not empty\. Name a new folder with --out\."),
-        ("file", r"file is there already and not empty\. Name a new folder with --out\."),
+        (".", r"is there already and not empty\. Name a new folder with --out, or go on with --resume "),
+        ("file", r"file is there already and not empty\. Name a new folder with --out, or go on with --resume "),
         ("file/below", r"below cannot be made: \[Errno 20\] .*\. Name another folder with --out\."),
     ],
 )

@@ -101,14 +101,11 @@ class TestRoles:
     @pytest.mark.parametrize(
         ("settings", "text"),
         [
-            ({"query_id": None}, "query_id should name a column, but it is None."),
-            ({"item_id": 3}, "item_id should name a column, but it is 3."),
-            ({"label": 3}, "label, time and weight should each name a column or be None, but one is 3."),
-            ({"time": False}, "label, time and weight should each name a column or be None, but one is False."),
-            (
-                {"weight": ["count"]},
-                "label, time and weight should each name a column or be None, but one is ['count'].",
-            ),
+            ({"query_id": None}, "Roles: query_id should be a valid string, but it is None."),
+            ({"item_id": 3}, "Roles: item_id should be a valid string, but it is 3."),
+            ({"label": 3}, "Roles: label should be a valid string, but it is 3."),
+            ({"time": False}, "Roles: time should be a valid string, but it is False."),
+            ({"weight": ["count"]}, "Roles: weight should be a valid string, but it is ['count']."),
             ({"unknown_items": "foo"}, 'unknown_items should be "error" or "drop", but it is \'foo\'.'),
         ],
         ids=str,
@@ -119,7 +116,9 @@ class TestRoles:
         assert str(caught.value) == text
 
     def test_one_column_cannot_be_user_and_item(self) -> None:
-        with pytest.raises(DataError, match="query_id and item_id both name column 'sku'; each needs one of its own"):
+        with pytest.raises(
+            SettingsError, match="query_id and item_id both name column 'sku'; each needs one of its own"
+        ):
             shop(query_id="sku")
 
     def test_a_label_is_one_text(self) -> None:

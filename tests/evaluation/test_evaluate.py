@@ -220,8 +220,9 @@ def test_seen_items_leave_the_ranking_only_when_the_protocol_says_so() -> None:
 
 @pytest.mark.parametrize("rule", ["excluded", "included"])
 def test_targets_that_were_seen_are_counted_and_ranked(rule: str) -> None:
-    # ann has seen both of her items and cat item 0; a true item does not leave itself out, but its fellow goes.
-    seen = Seen(np.array([0, 2, 2, 3]), np.array([0, 2, 0]))
+    # ann has seen both of her items and item 1, cat item 0. No true item of a list goes, not for its fellow's sake
+    # either; of the two items above ann's second one only item 1 does.
+    seen = Seen(np.array([0, 3, 3, 4]), np.array([0, 1, 2, 0]))
     evaluation = three_users(sl.Protocol(ks=(1,), seen=rule), seen)  # type: ignore[arg-type]
     assert evaluation.counts == {
         "targets": 4, "users": 3, "items": 4, "absent_targets": 0, "repeated_targets": 0, "seen_targets": 2,

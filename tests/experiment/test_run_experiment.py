@@ -33,7 +33,9 @@ def experiment(**changes: Any) -> sl.Experiment:
 
 def test_a_run_is_what_the_experiment_says() -> None:
     chosen, heard = experiment(), list[int]()
-    run = sl.run_experiment(chosen, data=WORLD.data(), progress=lambda epoch: heard.append(epoch.number))
+    run = sl.run_experiment(
+        chosen, data=WORLD.data(), progress=False, on_epoch=lambda epoch: heard.append(epoch.number)
+    )
     assert heard == [1, 2]
     assert run.split.choice == TimeSplit(test=1 / 3)
     assert repr(run.split) == "Split(train=80, test=40)"  # 20 users with 4 and 2 events

@@ -53,7 +53,7 @@ class TestRefusedBeforeTraining:
     def refuse(self, error: type[Exception], split: Split, **settings: Any) -> str:
         heard: list[Epoch] = []
         with pytest.raises(error) as caught:
-            sl.train(small_model(split), split, progress=heard.append, **settings)
+            sl.train(small_model(split), split, progress=False, on_epoch=heard.append, **settings)
         assert not heard
         return str(caught.value)
 
@@ -181,6 +181,7 @@ def test_progress_hears_of_every_epoch(shop_split: Split) -> None:
         small_model(shop_split),
         shop_split,
         training=sl.Training(epochs=3, watch="nothing"),
-        progress=lambda epoch: heard.append(epoch.number),
+        progress=False,
+        on_epoch=lambda epoch: heard.append(epoch.number),
     )
     assert heard == [1, 2, 3]

@@ -24,7 +24,7 @@ def load_bundle(path: str | Path) -> Bundle:
         folder = folder / "bundle"
     if not (folder / MANIFEST).is_file():
         raise BundleError(f"{folder} is no bundle: there is no {MANIFEST} in it. Name the folder that train wrote.")
-    text = (folder / MANIFEST).read_bytes()
+    text = _read(folder, MANIFEST)
     expected = _read(folder, MANIFEST_HASH).decode("ascii", "replace").strip()
     if hashlib.sha256(text).hexdigest() != expected:
         raise _damaged(folder, MANIFEST)

@@ -6,8 +6,8 @@ from typing import Annotated, Any
 import typer
 
 import shortlist as sl
-from shortlist.cli.output import AsJson, show, show_metrics
-from shortlist.errors import SettingsError, UnknownIdError
+from shortlist.cli.output import AsJson, counter, show, show_metrics
+from shortlist.errors import SettingsError
 
 __all__ = ["commands"]
 
@@ -17,57 +17,87 @@ Length = Annotated[int, typer.Option("-k", "--k", help="How many items at most."
 
 
 @commands.command(epilog="Example: shortlist evaluate films --json")
-def evaluate(bundle: BundlePath, as_json: AsJson = False) -> None:
-    """Evaluate a bundle on the test events of the data that it was trained on, beside popularity."""
+def evaluate(
+    bundle: BundlePath,
+    data: Annotated[
+        str | None, typer.Option(help="A table of later events, each a test event; the bundle's own where left out.")
+    ] = None,
+    as_json: AsJson = False,
+) -> None:
+    """Evaluate a bundle beside popularity, on the test events of the data that it was trained on or on later events."""
     loaded = sl.load_bundle(bundle)
-    assessment = {**sl.evaluate_bundle(loaded).to_json(), "notes": loaded.data["notes"]}
+    events = None if data is None else sl.read_table(data)
+    assessment = {**sl.evaluate_bundle(loaded, events=events).to_json(), "notes": loaded.data["notes"]}
     show(assessment, as_json, lambda: show_metrics(assessment))
 
 
 @commands.command(epilog="Example: shortlist recommend films --query user_id=42 -k 10")
 def recommend(
     bundle: BundlePath,
-    query: Annotated[list[str], typer.Option(help="One value of the query, such as user_id=42. Repeat it.")],
+    query: Annotated[
+        list[str] | None, typer.Option(help="One value of the query, such as user_id=42. Repeat it.")
+    ] = None,
+    queries: Annotated[str | None, typer.Option(help="A table of queries, one a row; the lists go to --out.")] = None,
+    out: Annotated[Path | None, typer.Option(help="A new Parquet file for the lists of --queries.")] = None,
     k: Length = 10,
+    history: Annotated[
+        list[str] | None, typer.Option(help="The id of an item touched since training. Repeat it.")
+    ] = None,
     include_seen: Annotated[bool, typer.Option("--include-seen", help="Let seen items come back too.")] = False,
     exclude: Annotated[list[str] | None, typer.Option(help="The id of an item to leave out. Repeat it.")] = None,
     allow: Annotated[list[str] | None, typer.Option(help="The id of an item that may come back. Repeat it.")] = None,
+    quiet: Annotated[bool, typer.Option("--quiet", help="Draw no progress bar on stderr.")] = False,
     as_json: AsJson = False,
 ) -> None:
-    """Print the best items for one query."""
+    """Print the best items for one query, or write the lists of a whole table of queries."""
+    if queries is not None:
+        if query or history or exclude or allow or out is None:
+            raise SettingsError(
+                "--queries wants --out with a new Parquet file, without --query, --history, --exclude and --allow."
+            )
+        _recommend_file(bundle, queries, out, k, include_seen, quiet, as_json)
+        return
+    if out is not None or not (query or history):
+        raise SettingsError("recommend wants --query such as user_id=42, or --queries with a table and --out.")
     recommender = sl.Recommender.load(bundle)
     found = recommender.recommend(
-        _query(query), k, exclude_seen=not include_seen, exclude=exclude or (), allow=allow or None
+        _query(query or []),
+        k,
+        history=history or (),
+        exclude_seen=not include_seen,
+        exclude=exclude or (),
+        allow=allow or None,
     )
     show(found.to_json(), as_json, lambda: typer.echo(found))
+
+
+def _recommend_file(
+    bundle: Path, queries: str, out: Path, k: int, include_seen: bool, quiet: bool, as_json: bool
+) -> None:
+    recommender = sl.Recommender.load(bundle)
+    with counter("queries", shown=not quiet) as advance:
+        count = sl.recommend_file(recommender, queries, out, k, exclude_seen=not include_seen, on_batch=advance)
+    show(
+        {"queries": count, "file": str(out)},
+        as_json,
+        lambda: typer.echo(f"wrote the lists of {count:,} queries: {out}"),
+    )
 
 
 @commands.command(epilog='Example: shortlist similar films --item "Star Wars (1977)" -k 5')
 def similar(
     bundle: BundlePath,
-    item: Annotated[str, typer.Option(help="An item's id, or its label where no other item has the same.")],
+    item: Annotated[str, typer.Option(help="An item's id; or its label, where no other item has the same.")],
     k: Length = 10,
     as_json: AsJson = False,
 ) -> None:
     """Print the items whose vectors point most in the same direction as one item's."""
     recommender = sl.Recommender.load(bundle)
-    identifier = _identify(recommender, item)
+    identifier = item if item in recommender else recommender.find(item)
     found = recommender.similar(identifier, k)
-    show({"item": identifier, **found.to_json()}, as_json, lambda: typer.echo(found))
-
-
-def _identify(recommender: "sl.Recommender", item: str) -> str | int:
-    """The id that a text means: an id as it is, or a unique label; both at once is refused."""
-    by_id = recommender.id_at(recommender.row(item)) if item in recommender else None
-    try:
-        by_label = recommender.find(item)
-    except UnknownIdError:
-        if by_id is None:
-            raise
-        return by_id
-    if by_id is not None and by_id != by_label:
-        raise UnknownIdError(f"{item!r} is the id of one item and the label of another, {by_label!r}; name its id.")
-    return by_label
+    show(
+        {"item": recommender.id_at(recommender.row(identifier)), **found.to_json()}, as_json, lambda: typer.echo(found)
+    )
 
 
 def _query(values: list[str]) -> dict[str, Any]:

@@ -1,11 +1,13 @@
 """From flags to an experiment: the one place where text becomes choices."""
 
 import tomllib
+from pathlib import Path
 from typing import Annotated, Any
 
 import typer
 
 import shortlist as sl
+from shortlist.cli.data import propose_experiment
 from shortlist.errors import SettingsError
 
 __all__ = ["Epochs", "Preset", "Set", "changes", "choose_experiment", "parse_layers"]
@@ -20,10 +22,34 @@ Set = Annotated[
 ]
 
 
-def choose_experiment(source: str, preset: str | None, changed: dict[str, Any]) -> "sl.Experiment":
-    """The preset's experiment on this data with the flags laid over it."""
-    experiment = sl.load_preset(preset or source)
-    return experiment.override(sl.settings.merge({"data": {"source": source}}, changed))
+def choose_experiment(
+    data: str, preset: str | None, options: dict[str, Any], changed: dict[str, Any]
+) -> "sl.Experiment":
+    """The experiment that a command names, with the flags laid over it.
+
+    DATA is an experiment file, a data set's name (with its own preset or the one named), or a table of events, for
+    which an experiment is proposed and its doubts are said on stderr. Raises `SettingsError` for flags that do not
+    go together.
+    """
+    if Path(data).suffix == ".toml":
+        _refuse(options, f"{data} names its own tables and roles")
+        _refuse({"preset": preset} if preset else {}, f"{data} is a whole experiment")
+        return sl.load_experiment(data).override(changed)
+    if data in sl.datasets.NAMES:
+        _refuse(options, f"the data set {data} brings its own tables and roles")
+        return sl.load_preset(preset or data).override(sl.settings.merge({"data": {"source": data}}, changed))
+    _refuse({"preset": preset} if preset else {}, "a preset is for the data set that it names")
+    proposal = propose_experiment(data, options)
+    for doubt in (doubt for doubts in proposal.doubts.values() for doubt in doubts):
+        typer.echo(f"Note: {doubt}", err=True)
+    experiment = sl.Experiment.read(proposal.tables, "the proposed experiment")
+    return experiment.model_copy(update={"data": experiment.data.relative_to(Path())}).override(changed)
+
+
+def _refuse(options: dict[str, Any], reason: str) -> None:
+    if options:
+        flag = next(iter(options)).replace("_", "-")
+        raise SettingsError(f"--{flag} does not go with this: {reason}. Leave it out.")
 
 
 def changes(epochs: int | None, settings: list[str] | None) -> dict[str, Any]:

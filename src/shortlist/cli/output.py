@@ -1,14 +1,16 @@
 """How results are printed: a table for people, JSON for programs."""
 
 import json
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterator, Sequence
+from contextlib import contextmanager
 from typing import Annotated, Any
 
 import typer
 from rich.console import Console
+from rich.progress import Progress, TextColumn, TimeElapsedColumn
 from rich.table import Table
 
-__all__ = ["AsJson", "show", "show_metrics", "table"]
+__all__ = ["AsJson", "counter", "show", "show_metrics", "table"]
 
 AsJson = Annotated[bool, typer.Option("--json", help="Print the result as JSON.")]
 
@@ -19,6 +21,15 @@ def show(result: Any, as_json: bool, for_people: Callable[[], None]) -> None:
         typer.echo(json.dumps(result, ensure_ascii=False, allow_nan=False))
     else:
         for_people()
+
+
+@contextmanager
+def counter(what: str, *, shown: bool) -> Iterator[Callable[[int], None]]:
+    """A count on stderr that grows while work of unknown length is done; what it gives is told how much more."""
+    columns = (TextColumn("{task.description}"), TextColumn("{task.completed:,}"), TimeElapsedColumn())
+    with Progress(*columns, console=Console(stderr=True), disable=not shown) as progress:
+        task = progress.add_task(what, total=None)
+        yield lambda more: progress.advance(task, more)
 
 
 def table(title: str, columns: Sequence[str], rows: Sequence[Sequence[str]]) -> None:

@@ -1,17 +1,23 @@
 """The folder that a training command fills, and the pictures in it."""
 
+import dataclasses
 import datetime as dt
 import json
+import math
 from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any, Self
 
 import typer
 
-from shortlist.errors import MissingExtraError, SettingsError
+import shortlist as sl
+from shortlist.errors import DataError, MissingExtraError, SettingsError
 
-__all__ = ["draw_curves", "output_folder", "read_references"]
+if TYPE_CHECKING:
+    from shortlist.training import Epoch
+
+__all__ = ["HistoryFile", "draw_curves", "output_folder", "read_references", "unfinished_run"]
 
 Series = Mapping[int, float]
 
@@ -25,7 +31,9 @@ def output_folder(out: Path | None) -> Iterator[Path]:
     """
     folder = out or Path("runs") / dt.datetime.now().strftime("%Y-%m-%d-%H%M%S")
     if folder.exists() and (not folder.is_dir() or any(folder.iterdir())):
-        raise SettingsError(f"{folder} is there already and not empty. Name a new folder with --out.")
+        raise SettingsError(
+            f"{folder} is there already and not empty. Name a new folder with --out, or go on with --resume {folder}."
+        )
     was_there = folder.exists()
     try:
         folder.mkdir(parents=True, exist_ok=True)
@@ -38,12 +46,45 @@ def output_folder(out: Path | None) -> Iterator[Path]:
             folder.rmdir()
 
 
+def unfinished_run(folder: Path) -> "sl.Experiment":
+    """The experiment of a run that was cut off; raises `SettingsError` for a folder that is none, or is finished."""
+    if (folder / "bundle").exists():
+        raise SettingsError(f"{folder} is finished: its bundle is there. Train anew with another --out.")
+    if not (folder / "experiment.toml").is_file():
+        raise SettingsError(f"{folder} holds no experiment.toml, so it is no run to resume. Name the folder of one.")
+    return sl.load_experiment(folder / "experiment.toml")
+
+
+class HistoryFile:
+    """The history of a run as JSON lines, one an epoch, written as the epochs end.
+
+    A resumed training tells of its earlier epochs again, so the file starts anew and holds none twice.
+    """
+
+    def __init__(self, path: Path) -> None:
+        self._file = path.open("w", encoding="utf-8")
+
+    def __enter__(self) -> Self:
+        return self
+
+    def __exit__(self, *_: object) -> None:
+        self._file.close()
+
+    def write(self, epoch: "Epoch") -> None:
+        """One epoch more."""
+        self._file.write(json.dumps(dataclasses.asdict(epoch)) + "\n")
+        self._file.flush()
+
+
 def read_references(paths: Sequence[Path], metric: str) -> dict[str, dict[str, Any]]:
     """Others' curves by their files' names, each a table with `layers`, `validate_every` and the metric's values.
 
     Raises `SettingsError` for a file that cannot be read or is no such table.
     """
-    return {path.stem: _read_reference(path, metric) for path in paths}
+    references = {path.stem: _read_reference(path, metric) for path in paths}
+    if len(references) < len(paths):
+        raise SettingsError(f"--reference names two files that are called the same: {', '.join(map(str, paths))}.")
+    return references
 
 
 def _read_reference(path: Path, metric: str) -> dict[str, Any]:
@@ -55,9 +96,10 @@ def _read_reference(path: Path, metric: str) -> dict[str, Any]:
     if not isinstance(table, dict) or not {"layers", "validate_every", metric} <= table.keys():
         raise SettingsError(f"{wanted}, but {path} has not all of them.")
     values, every = table[metric], table["validate_every"]
-    if not isinstance(values, list) or not values or not all(isinstance(value, int | float) for value in values):
+    numbers = values if isinstance(values, list) else []
+    if not numbers or not all(type(value) in (int, float) and math.isfinite(value) for value in numbers):
         raise SettingsError(f"{wanted}, but {path} has other values under it.")
-    if not isinstance(every, int) or every < 1:
+    if type(every) is not int or every < 1:
         raise SettingsError(f'{wanted}, but in {path} "validate_every" is {every!r}.')
     return table
 
@@ -78,7 +120,7 @@ def draw_curves(
     drawn, and stderr says so.
     """
     try:
-        from shortlist.report import MAX_CURVES, Baseline, Curve, accuracy_chart, save_chart
+        from shortlist.report import Baseline, Curve, accuracy_chart, save_chart
     except MissingExtraError as error:
         typer.echo(f"No curves were drawn. {error}", err=True)
         return []
@@ -91,9 +133,6 @@ def draw_curves(
     if not drawn:
         typer.echo("No curves were drawn: no epoch was validated.", err=True)
         return []
-    if len(drawn) > MAX_CURVES:
-        typer.echo(f"No curves were drawn: {len(drawn)} depths are more than {MAX_CURVES} colours.", err=True)
-        return []
     short, _, protocol = metric.partition("/")
     last = max(curve.epochs[-1] for curve in drawn)
     for label, reference in (references or {}).items():
@@ -105,11 +144,15 @@ def draw_curves(
             of = name if any(curve.name == name for curve in drawn) else None
             drawn.append(Curve(label, epochs, (series,), reference=True, of=of))
     words = short.replace("_", " ")
-    chart = accuracy_chart(
-        drawn,
-        [Baseline(name, value) for name, value in baselines.items()],
-        metric=words,
-        title=f"{words[0].upper()}{words[1:]} against epoch",
-        subtitle=f"{watched} events · {protocol.replace('_', ' ').replace('/', ' · ')}",
-    )
+    try:
+        chart = accuracy_chart(
+            drawn,
+            [Baseline(name, value) for name, value in baselines.items()],
+            metric=words,
+            title=f"{words[0].upper()}{words[1:]} against epoch",
+            subtitle=f"{watched} events · {protocol.replace('_', ' ').replace('/', ' · ')}",
+        )
+    except DataError as error:  # the figures are worth more than the picture
+        typer.echo(f"No curves were drawn. {error}", err=True)
+        return []
     return save_chart(chart, folder, "curves")

@@ -1,6 +1,7 @@
 """Commands that train."""
 
 import json
+from contextlib import nullcontext
 from pathlib import Path
 from typing import Annotated, Any
 
@@ -9,9 +10,24 @@ import typer
 import shortlist as sl
 from shortlist.atomic import write_file
 from shortlist.cli.choices import Epochs, Preset, Set, changes, choose_experiment, parse_layers
-from shortlist.cli.data import Source, load
+from shortlist.cli.data import (
+    DATA_HELP,
+    Data,
+    DropUnknownItems,
+    ItemId,
+    Items,
+    Label,
+    QueryId,
+    Time,
+    TimeUnit,
+    Users,
+    Weight,
+    load,
+    table_options,
+)
 from shortlist.cli.output import AsJson, show, show_metrics, table
-from shortlist.cli.runs import draw_curves, output_folder, read_references
+from shortlist.cli.runs import HistoryFile, draw_curves, output_folder, read_references, unfinished_run
+from shortlist.errors import SettingsError
 
 __all__ = ["commands"]
 
@@ -22,29 +38,75 @@ Quiet = Annotated[bool, typer.Option("--quiet", help="Draw no progress bar on st
 
 @commands.command(epilog="Example: shortlist train movielens-100k --layers 64,32 --seed 1 --out films")
 def train(
-    source: Source,
+    data: Annotated[str | None, typer.Argument(help=DATA_HELP, metavar="DATA")] = None,
+    items: Items = None,
+    users: Users = None,
+    query_id: QueryId = None,
+    item_id: ItemId = None,
+    label: Label = None,
+    time: Time = None,
+    time_unit: TimeUnit = None,
+    weight: Weight = None,
+    drop_unknown_items: DropUnknownItems = False,
     preset: Preset = None,
     layers: Annotated[str | None, typer.Option(help="Widths of the dense layers, such as 64,32.")] = None,
     epochs: Epochs = None,
     seed: Annotated[int | None, typer.Option(help="Fixes weights, order and dropout.")] = None,
     settings: Set = None,
     out: Out = None,
+    resume: Annotated[
+        Path | None, typer.Option(help="The folder of a run that was cut off: it goes on from its last checkpoint.")
+    ] = None,
+    checkpoint_minutes: Annotated[
+        float, typer.Option(help="Write a checkpoint once so many minutes have gone by since the last.")
+    ] = 5.0,
+    checkpoint_steps: Annotated[
+        int | None, typer.Option(help="Write a checkpoint after every so many steps, too.")
+    ] = None,
+    without_history: Annotated[
+        bool, typer.Option("--without-history", help="Save no list of what each user had touched: it is personal data.")
+    ] = False,
     quiet: Quiet = False,
     as_json: AsJson = False,
 ) -> None:
-    """Train a two-tower model, evaluate it beside popularity, and save it as a bundle."""
+    """Train a two-tower model, evaluate it beside popularity, and save it as a bundle.
+
+    The run's folder holds the settings as used, the history, the curves and the bundle. A run that was killed goes on
+    with --resume, to the same weights.
+    """
     changed = changes(epochs, settings)
     if layers is not None:
         changed = sl.settings.merge(changed, {"model": {"two_tower": {"layers": parse_layers(layers)}}})
     if seed is not None:
         changed = sl.settings.merge(changed, {"training": {"schedule": {"seed": seed}}})
-    experiment = choose_experiment(source, preset, changed)
-    data = load(source)
-    with output_folder(out) as folder:
-        run = sl.run_experiment(experiment, data=data, progress=not quiet)
-        assessment = run.evaluate()
-        bundle = run.save(folder / "bundle", assessment)
+    options = table_options(
+        items=items, users=users, query_id=query_id, item_id=item_id, label=label, time=time, time_unit=time_unit,
+        weight=weight, drop_unknown_items=drop_unknown_items,
+    )  # fmt: skip
+    if (data is None) == (resume is None):
+        raise SettingsError("train wants either DATA or --resume with the folder of a run that was cut off.")
+    if data is None:
+        if changed or options or preset or out:
+            raise SettingsError("A run resumes with its own data and settings; --resume goes with no other of these.")
+        experiment = unfinished_run(resume or Path())
+    else:
+        experiment = choose_experiment(data, preset, options, changed)
+    dataset = load(experiment)
+    with nullcontext(resume) if resume else output_folder(out) as folder:
+        checkpointing = sl.Checkpointing(
+            folder / "checkpoint.safetensors",
+            every_steps=checkpoint_steps,
+            every_minutes=checkpoint_minutes,
+            resume=resume is not None,
+        )
         write_file(folder / "experiment.toml", experiment.to_toml().encode())
+        with HistoryFile(folder / "history.jsonl") as history:
+            run = sl.run_experiment(
+                experiment, data=dataset, progress=not quiet, on_epoch=history.write, checkpointing=checkpointing
+            )
+        assessment = run.evaluate()
+        bundle = run.save(folder / "bundle", assessment, with_history=not without_history)
+        checkpointing.path.unlink(missing_ok=True)
         name = run.protocol.name(assessment.model.decisive)
         curves = {str(list(run.model.settings.layers)): [run.history.curve(name)]}
         pictures = draw_curves(folder, curves, run.curve_baselines(assessment), name, run.training.watch)
@@ -61,7 +123,16 @@ def train(
 
 @commands.command(epilog="Example: shortlist compare movielens-100k --preset tutorial --epochs 20")
 def compare(
-    source: Source,
+    data: Data,
+    items: Items = None,
+    users: Users = None,
+    query_id: QueryId = None,
+    item_id: ItemId = None,
+    label: Label = None,
+    time: Time = None,
+    time_unit: TimeUnit = None,
+    weight: Weight = None,
+    drop_unknown_items: DropUnknownItems = False,
     preset: Preset = None,
     layers: Annotated[list[str] | None, typer.Option(help="Widths of one depth, such as 64,32. Repeat it.")] = None,
     epochs: Epochs = None,
@@ -76,13 +147,17 @@ def compare(
 ) -> None:
     """Train several depths with several seeds: the table, the curves, and which differences are real."""
     depths = [parse_layers(depth) for depth in layers or ["32", "64,32", "128,64,32"]]
-    experiment = choose_experiment(source, preset, changes(epochs, settings))
-    data = load(source)
+    options = table_options(
+        items=items, users=users, query_id=query_id, item_id=item_id, label=label, time=time, time_unit=time_unit,
+        weight=weight, drop_unknown_items=drop_unknown_items,
+    )  # fmt: skip
+    experiment = choose_experiment(data, preset, options, changes(epochs, settings))
+    dataset = load(experiment)
     protocol = experiment.evaluation.protocol
-    metric = protocol.decisive(data.num_items)
+    metric = protocol.decisive(dataset.num_items)
     references = read_references(reference or [], metric)
     with output_folder(out) as folder:
-        comparison = sl.compare(experiment, depths, seed or [1, 2, 3], data=data, progress=not quiet)
+        comparison = sl.compare(experiment, depths, seed or [1, 2, 3], data=dataset, progress=not quiet)
         result = comparison.to_json()
         written = write_file(
             folder / "comparison.json", json.dumps(result, indent=1, ensure_ascii=False, allow_nan=False).encode()

@@ -8,7 +8,7 @@ from typing import Any
 
 from shortlist.comparison.differences import Difference, differences
 from shortlist.comparison.memory import peak_memory, reset_peak_memory
-from shortlist.data import Dataset, datasets
+from shortlist.data import Dataset
 from shortlist.errors import CollapsedError, DivergedError, SettingsError
 from shortlist.evaluation import Evaluation, Verdict, verdict_of
 from shortlist.experiment import run_experiment
@@ -167,7 +167,7 @@ def compare(
 
     The split stays the same, so that differences are the models'; a seed changes the weights' start, the order
     of events and dropout. A run that diverges or collapses is recorded as failed, and the others go on; where
-    all fail, the first one's error is raised. Raises `SettingsError` for no depth, no seed, or one given twice.
+    all fail, the last one's error is raised. Raises `SettingsError` for no depth, no seed, or one given twice.
     """
     depths = [tuple(depth) for depth in layers]
     _refuse_repeats("layers", depths)
@@ -178,7 +178,7 @@ def compare(
         for depth in depths
         for seed in seeds
     ]  # fmt: skip
-    data = datasets.load(experiment.data.source) if data is None else data
+    data = experiment.data.load() if data is None else data
     metric = experiment.evaluation.protocol.decisive(data.num_items)
     runs: list[ComparedRun] = []
     failed: list[FailedRun] = []
@@ -199,7 +199,7 @@ def _run_one(plan: Experiment, data: Dataset, metric: str, bar: ProgressBar) -> 
     """One run; only its figures outlive it, so that the next one's memory is its own."""
     gc.collect()
     measured = reset_peak_memory()
-    run = run_experiment(plan, data=data, progress=bar.advance)
+    run = run_experiment(plan, data=data, progress=False, on_epoch=bar.advance)
     peak = peak_memory() if measured else None
     assessment = run.evaluate()
     return ComparedRun(

@@ -3,6 +3,8 @@
 from shortlist.data import datasets, synthetic
 from shortlist.data.dataset import Dataset, Roles
 from shortlist.data.describe import describe
+from shortlist.data.readers import Query, read_table
+from shortlist.data.sources import DataSource
 from shortlist.data.splits import (
     LeaveLastOut,
     RandomSplit,
@@ -14,14 +16,17 @@ from shortlist.data.splits import (
 )
 
 __all__ = [
+    "DataSource",
     "Dataset",
     "LeaveLastOut",
+    "Query",
     "RandomSplit",
     "Roles",
     "Split",
     "TimeSplit",
     "datasets",
     "describe",
+    "read_table",
     "split_by_time",
     "split_leave_last_out",
     "split_random",

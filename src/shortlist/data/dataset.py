@@ -1,37 +1,52 @@
 """The Dataset: a table of events, a catalogue of items, perhaps a table of users, and what the columns mean."""
 
 import copy
-import dataclasses
 import hashlib
-from typing import Any, Literal, Self
+from typing import TYPE_CHECKING, Any, Literal, Self
 
 import numpy as np
 import numpy.typing as npt
 import polars as pl
 
+from shortlist.choice import choice
 from shortlist.data.tables import (
     check_columns,
     check_label,
     clean_ids,
     clean_times,
     clean_weights,
+    read_times,
     rows_of_ids,
     to_frame,
 )
 from shortlist.errors import DataError, SettingsError, shorten
 
+if TYPE_CHECKING:
+    from shortlist.data.sources import DataSource
+
 __all__ = ["Dataset", "Roles"]
 
 
-@dataclasses.dataclass(frozen=True, kw_only=True)
+@choice
 class Roles:
-    """Which column says who asked, which item, how it is called, when, and how much it counts."""
+    """Which column says who asked, which item, how it is called, when, and how much it counts.
+
+    `time_unit` says what whole numbers in the time column count since 1970; they become times then. Without it they
+    order events and are not read as times.
+    """
 
     query_id: str
     item_id: str
     label: str | None = None
     time: str | None = None
     weight: str | None = None
+    time_unit: Literal["s", "ms", "us", "ns"] | None = None
+
+    def __post_init__(self) -> None:
+        if self.query_id == self.item_id:
+            raise SettingsError(f"query_id and item_id both name column {self.query_id!r}; each needs one of its own.")
+        if self.time_unit is not None and self.time is None:
+            raise SettingsError("time_unit says how to read the time column, but no column has the role time.")
 
 
 class Dataset:
@@ -47,8 +62,9 @@ class Dataset:
 
     Raises `DataError` for missing columns, ids that are null, too long or of mixed types, duplicate ids in
     `items` or `users`, weights that are negative or not finite, and events with unknown items, unless
-    `unknown_items="drop"`. Events of weight zero are no positives and are dropped. `source` is a name under which
-    the same data can be read again; a bundle keeps it.
+    `unknown_items="drop"`. Events of weight zero are no positives and are dropped. `time_unit` says what whole
+    numbers in the time column count since 1970. `source` is a name or a `DataSource` by which the same data can be
+    read again; a bundle keeps it.
 
     >>> clicks = {"user": ["ann", "bob", "ann"], "sku": ["tea", "tea", "jam"]}
     >>> data = Dataset(clicks, query_id="user", item_id="sku")
@@ -69,12 +85,14 @@ class Dataset:
         label: str | None = None,
         time: str | None = None,
         weight: str | None = None,
+        time_unit: Literal["s", "ms", "us", "ns"] | None = None,
         unknown_items: Literal["error", "drop"] = "error",
-        source: str | None = None,
+        source: "str | DataSource | None" = None,
     ) -> None:
-        _check_choices(query_id, item_id, label, time, weight, unknown_items)
+        if unknown_items not in ("error", "drop"):
+            raise SettingsError(f'unknown_items should be "error" or "drop", but it is {unknown_items!r}.')
         self.source = source
-        self.roles = Roles(query_id=query_id, item_id=item_id, label=label, time=time, weight=weight)
+        self.roles = Roles(query_id, item_id, label, time, weight, time_unit)
         self.has_items = items is not None
         self.has_users = users is not None
         events = _clean_events(to_frame(interactions, "interactions"), self.roles)
@@ -183,28 +201,14 @@ class Dataset:
             self.users = pl.concat([self.users, new], how="diagonal")
 
 
-def _check_choices(query_id: Any, item_id: Any, *optional: Any) -> None:
-    for role, column in (("query_id", query_id), ("item_id", item_id)):
-        if not isinstance(column, str):
-            raise SettingsError(f"{role} should name a column, but it is {column!r}.")
-    *columns, unknown_items = optional
-    for column in columns:
-        if not (column is None or isinstance(column, str)):
-            raise SettingsError(f"label, time and weight should each name a column or be None, but one is {column!r}.")
-    if unknown_items not in ("error", "drop"):
-        raise SettingsError(f'unknown_items should be "error" or "drop", but it is {unknown_items!r}.')
-
-
 def _clean_events(events: pl.DataFrame, roles: Roles) -> pl.DataFrame:
-    if roles.query_id == roles.item_id:
-        raise DataError(f"query_id and item_id both name column {roles.query_id!r}; each needs one of its own.")
     wanted = [c for c in (roles.query_id, roles.item_id, roles.time, roles.weight) if c is not None]
     check_columns(events, wanted, "interactions")
     events = events.with_columns(
         clean_ids(events[column], f"interactions.{column}") for column in (roles.query_id, roles.item_id)
     )
     if roles.time is not None:
-        clean_times(events[roles.time], f"interactions.{roles.time}")
+        events = events.with_columns(read_times(events[roles.time], f"interactions.{roles.time}", roles.time_unit))
     if roles.weight is not None:
         events = events.filter(clean_weights(events[roles.weight], f"interactions.{roles.weight}") > 0)
         if events.height == 0:

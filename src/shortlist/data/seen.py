@@ -36,6 +36,11 @@ class Seen:
         counts = np.bincount(distinct // num_items, minlength=num_users)
         return cls(np.concatenate([[0], np.cumsum(counts)]).astype(np.int64), distinct % num_items)
 
+    def for_users(self, num_users: int) -> Self:
+        """The same for more users, of whom those beyond the known ones have touched nothing."""
+        more = np.full(num_users + 1 - len(self.offsets), self.offsets[-1])
+        return type(self)(np.concatenate([self.offsets, more]), self.item_rows)
+
     def by_user(self, user_row: int) -> npt.NDArray[np.int64]:
         """The item rows that one user has touched."""
         return self.item_rows[self.offsets[user_row] : self.offsets[user_row + 1]]
@@ -47,6 +52,13 @@ class Seen:
         users = np.repeat(np.arange(len(self.offsets) - 1), np.diff(self.offsets))
         held: npt.NDArray[np.bool_] = np.isin(user_rows * num_items + item_rows, users * num_items + self.item_rows)
         return held
+
+    def without(self, user_rows: npt.NDArray[np.int64], item_rows: npt.NDArray[np.int64], num_items: int) -> Self:
+        """The same without the pairs of a user [B] and an item [B] given."""
+        users = np.repeat(np.arange(len(self.offsets) - 1), np.diff(self.offsets))
+        stay = ~np.isin(users * num_items + self.item_rows, user_rows * num_items + item_rows)
+        counts = np.bincount(users[stay], minlength=len(self.offsets) - 1)
+        return type(self)(np.concatenate([[0], np.cumsum(counts)]).astype(np.int64), self.item_rows[stay])
 
     def pairs(self, user_rows: npt.NDArray[np.int64]) -> tuple[npt.NDArray[np.int64], npt.NDArray[np.int64]]:
         """For users [B]: the places 0..B-1 and item rows of everything they have touched, both [M], by place."""

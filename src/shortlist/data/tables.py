@@ -1,6 +1,6 @@
 """Checks on single tables: whatever arrives becomes a Polars frame with clean ids, or a clear error."""
 
-from typing import Any
+from typing import Any, Literal
 
 import numpy as np
 import numpy.typing as npt
@@ -8,9 +8,20 @@ import polars as pl
 
 from shortlist.errors import DataError, shorten
 
-__all__ = ["check_columns", "check_label", "clean_ids", "clean_times", "clean_weights", "rows_of_ids", "to_frame"]
+__all__ = [
+    "check_columns",
+    "check_label",
+    "clean_ids",
+    "clean_times",
+    "clean_weights",
+    "read_times",
+    "rows_of_ids",
+    "to_frame",
+]
 
 MAX_ID_BYTES = 1024
+# The end of the year 9999 in seconds since 1970.
+LAST_SECOND = 253_402_300_799
 
 
 def to_frame(table: Any, name: str) -> pl.DataFrame:
@@ -108,6 +119,26 @@ def clean_times(times: pl.Series, where: str) -> pl.Series:
     if dtype == pl.Date or isinstance(dtype, pl.Datetime):
         return times.to_physical().cast(pl.Int64)
     raise DataError(f"{where} should hold datetimes, dates or integers, but its type is {dtype}; convert it first.")
+
+
+def read_times(times: pl.Series, where: str, unit: Literal["s", "ms", "us", "ns"] | None) -> pl.Series:
+    """The column checked by `clean_times`; with a unit its whole numbers as datetimes in UTC.
+
+    Raises `DataError` for a unit beside dates or datetimes, which have their own, and for years beyond 9999.
+    """
+    clean_times(times, where)
+    if unit is None:
+        return times
+    if not times.dtype.is_integer():
+        raise DataError(f"{where} holds {times.dtype}, which has a unit of its own; leave time_unit={unit!r} out.")
+    per_second = {"s": 1, "ms": 1_000, "us": 1_000_000, "ns": 1_000_000_000}[unit]
+    farthest = times.abs().max()
+    if isinstance(farthest, int) and farthest // per_second > LAST_SECOND:
+        raise DataError(
+            f"{where} holds {farthest}, which in {unit} since 1970 lies beyond the year 9999. Correct it, or give "
+            "another time_unit."
+        )
+    return pl.from_epoch(times.cast(pl.Int64), time_unit=unit).dt.replace_time_zone("UTC")
 
 
 def rows_of_ids(ids: pl.Series, catalogue: pl.Series) -> npt.NDArray[np.int64]:

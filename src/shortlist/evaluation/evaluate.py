@@ -179,13 +179,11 @@ def evaluate(
     >>> result.metrics["top_1_accuracy/full/seen_included/ties_expected"]
     1.0
     """
-    ranks = rank_targets(
-        encode_queries,
-        item_vectors,
-        targets.item_rows,
-        user_rows=targets.user_rows,
-        seen=seen if protocol.seen == "excluded" else None,
-    )
+    left_out = None if protocol.seen == "included" else seen
+    if left_out is not None and targets.one_query:
+        # True items stand in one list, so that none of them may be left out of the others' rivals.
+        left_out = left_out.without(targets.user_rows, targets.item_rows, len(item_vectors))
+    ranks = rank_targets(encode_queries, item_vectors, targets.item_rows, user_rows=targets.user_rows, seen=left_out)
     evaluation = Evaluation(name, protocol, targets, ranks, len(item_vectors), seen)
     if alarm:
         _raise_alarm(evaluation)

@@ -2,23 +2,28 @@
 
 from collections.abc import Callable
 
-from shortlist.data import Dataset, datasets
+from shortlist.data import Dataset
 from shortlist.data.splits import split as cut
 from shortlist.experiment.run import Run
 from shortlist.experiment.train import train
 from shortlist.features import fit_features
 from shortlist.models import TwoTower
-from shortlist.settings import Experiment
+from shortlist.settings import Checkpointing, Experiment
 from shortlist.training import Epoch
 
 __all__ = ["run_experiment"]
 
 
 def run_experiment(
-    experiment: Experiment, *, data: Dataset | None = None, progress: bool | Callable[[Epoch], None] = True
+    experiment: Experiment,
+    *,
+    data: Dataset | None = None,
+    progress: bool = True,
+    on_epoch: Callable[[Epoch], None] | None = None,
+    checkpointing: Checkpointing | None = None,
 ) -> Run:
     """Read the data that the experiment names (or take `data`), split it, fit the features, and train."""
-    data = datasets.load(experiment.data.source) if data is None else data
+    data = experiment.data.load() if data is None else data
     split = cut(data, experiment.split.chosen)
     chosen = experiment.features
     features = fit_features(chosen.query, chosen.item, on=split.train if chosen.fit_on == "train" else data)
@@ -31,5 +36,7 @@ def run_experiment(
         training=training.schedule,
         protocol=experiment.evaluation.protocol,
         progress=progress,
+        on_epoch=on_epoch,
+        checkpointing=checkpointing,
         fit_on=chosen.fit_on,
     )

@@ -7,10 +7,11 @@ from typing import Any, Literal
 import numpy as np
 import numpy.typing as npt
 import polars as pl
+from pydantic import TypeAdapter
 
 from shortlist.baselines import popularity
 from shortlist.bundle import Bundle, refuse_existing, save_bundle
-from shortlist.data import Dataset, Split
+from shortlist.data import Dataset, DataSource, Split
 from shortlist.errors import DataError, DivergedError
 from shortlist.evaluation import Assessment, Targets, assess, evaluate_baselines
 from shortlist.experiment.vectors import item_vectors, query_encoder
@@ -106,8 +107,11 @@ class Run:
         vectors: npt.NDArray[np.float32] = item_vectors(self.model, self.tables).cpu().numpy()
         return vectors
 
-    def save(self, path: str | Path, assessment: Assessment | None = None) -> Path:
+    def save(self, path: str | Path, assessment: Assessment | None = None, *, with_history: bool = True) -> Path:
         """Write a bundle, a new folder that the core install can answer from; the path comes back.
+
+        Without `with_history` it does not hold what each user had touched, which is personal data; it can leave out
+        no seen items then.
 
         Raises `BundleError` where something stands there already, and `DivergedError` for a model whose item vectors
         hold NaN or infinity.
@@ -118,7 +122,10 @@ class Run:
                 "Item vectors hold NaN or infinity, so the bundle could answer nothing; lower the learning rate and "
                 "train anew."
             )
-        return save_bundle(_bundle(self, assessment), Path(path))
+        bundle = _bundle(self, assessment)
+        if not with_history:
+            bundle = dataclasses.replace(bundle, seen=None)
+        return save_bundle(bundle, Path(path))
 
 
 def _bundle(run: Run, assessment: Assessment | None) -> Bundle:
@@ -167,7 +174,11 @@ def _experiment(run: Run) -> dict[str, Any]:
     }
     tables = {name: section.model_dump(mode="json", exclude_none=True) for name, section in sections.items()}
     tables["features"]["fit_on"] = run.fit_on
-    return {"data": {"source": run.split.train.source}, **tables}
+    source = run.split.train.source
+    data = {"source": source}
+    if isinstance(source, DataSource):
+        data = TypeAdapter(DataSource).dump_python(source, mode="json", exclude_none=True)
+    return {"data": data, **tables}
 
 
 def _describe(run: Run) -> dict[str, Any]:

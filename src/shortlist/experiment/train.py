@@ -2,6 +2,7 @@
 
 import dataclasses
 import functools
+import hashlib
 from collections.abc import Callable
 
 from torch import Tensor
@@ -13,8 +14,8 @@ from shortlist.experiment.run import FitOn, Run
 from shortlist.experiment.vectors import item_vectors, query_encoder
 from shortlist.losses import InBatch, in_batch_softmax
 from shortlist.models import TwoTower
-from shortlist.settings import Adagrad, AdamW, InBatchSoftmax, Protocol, Training
-from shortlist.training import Epoch, Events, ProgressBar, Tables, fit, make_optimizer
+from shortlist.settings import Adagrad, AdamW, Checkpointing, InBatchSoftmax, Protocol, Training
+from shortlist.training import Checkpoints, Epoch, Events, ProgressBar, Tables, fit, make_optimizer
 
 __all__ = ["train"]
 
@@ -27,16 +28,20 @@ def train(
     optimizer: Adagrad | AdamW | None = None,
     training: Training | None = None,
     protocol: Protocol | None = None,
-    progress: bool | Callable[[Epoch], None] = True,
+    progress: bool = True,
+    on_epoch: Callable[[Epoch], None] | None = None,
+    checkpointing: Checkpointing | None = None,
     fit_on: FitOn = "unknown",
 ) -> Run:
     """Train a model like this one on the split's training events, its weights drawn from the training's seed.
 
     The model given stays as it is; the trained one is the run's. `protocol` says how the watched events are
-    measured. `progress` draws a bar on stderr, or is told of each epoch. Raises `SettingsError` where
-    `training.watch` names a part that the split does not have and where `training.metric` is not measured,
-    `DataError` where no test event could be evaluated, and `DivergedError` at the first loss or weight that is NaN
-    or infinite.
+    measured. `progress` draws a bar on stderr; `on_epoch` is told of each epoch as it ends. `checkpointing` says where
+    the training is written down on the way, and whether it goes on from there.
+
+    Raises `SettingsError` where `training.watch` names a part that the split does not have and where
+    `training.metric` is not measured, `DataError` where no test event could be evaluated, `DivergedError` at the
+    first loss or weight that is NaN or infinite, and `CheckpointError` for a checkpoint of another training.
     """
     loss, optimizer = loss or InBatchSoftmax(), optimizer or Adagrad()
     training, protocol = training or Training(), protocol or Protocol()
@@ -56,15 +61,29 @@ def train(
         training=training,
         log_q=events.log_q() if loss.log_q else None,
         validate=_watch(model, tables, split, training, protocol),
+        checkpoints=None
+        if checkpointing is None
+        else Checkpoints(checkpointing, _identity(model, split, loss, optimizer, training)),
     )
-    if callable(progress):
-        history = run(on_epoch=progress)
-    else:
-        with ProgressBar(training.metric or decisive, shown=progress) as bar:
-            bar.expect(training.epochs)
-            history = run(on_epoch=bar.advance)
+    with ProgressBar(training.metric or decisive, shown=progress) as bar:
+        bar.expect(training.epochs)
+
+        def hear(epoch: Epoch) -> None:
+            bar.advance(epoch)
+            if on_epoch is not None:
+                on_epoch(epoch)
+
+        history = run(on_epoch=hear)
     model.eval()
     return Run(model, split, tables, loss, optimizer, training, protocol, history, fit_on)
+
+
+def _identity(
+    model: TwoTower, split: Split, loss: InBatchSoftmax, optimizer: Adagrad | AdamW, training: Training
+) -> str:
+    """What is trained on what, as a SHA-256: a checkpoint of anything else is refused. Only its length may change."""
+    what = [model.features.to_json(), model.settings, loss, optimizer, dataclasses.replace(training, epochs=1)]
+    return hashlib.sha256(f"{what} {split.fingerprint}".encode()).hexdigest()
 
 
 def _with_metric(training: Training, protocol: Protocol, decisive: str) -> Training:

@@ -17,6 +17,10 @@ class Rows:
     def __len__(self) -> int:
         return len(self.rows)
 
+    def take(self, places: npt.NDArray[np.int64]) -> "Rows":
+        """The column at these places of its table."""
+        return Rows(self.rows[places])
+
 
 @dataclasses.dataclass(frozen=True)
 class RowLists:
@@ -30,6 +34,12 @@ class RowLists:
 
     def __len__(self) -> int:
         return len(self.offsets) - 1
+
+    def take(self, places: npt.NDArray[np.int64]) -> "RowLists":
+        """The column at these places of its table."""
+        starts, lengths = self.offsets[places], np.diff(self.offsets)[places]
+        within = np.arange(lengths.sum()) - np.repeat(np.cumsum(lengths) - lengths, lengths)
+        return RowLists.of_lengths(self.rows[np.repeat(starts, lengths) + within], lengths)
 
     @classmethod
     def of_lengths(cls, rows: npt.NDArray[np.int32], lengths: npt.NDArray[np.int64]) -> "RowLists":
@@ -57,6 +67,10 @@ class Numbers:
 
     def __len__(self) -> int:
         return len(self.values)
+
+    def take(self, places: npt.NDArray[np.int64]) -> "Numbers":
+        """The column at these places of its table."""
+        return Numbers(self.values[places])
 
 
 Encoded = Rows | RowLists | Numbers

@@ -1,7 +1,8 @@
 """Answers from a bundle: shortlists for queries, neighbours of items, and the bundle's evaluation, without torch."""
 
 from shortlist.recommender.answers import Item, Shortlist
+from shortlist.recommender.bulk import recommend_file
 from shortlist.recommender.evaluation import evaluate_bundle
 from shortlist.recommender.recommender import Recommender
 
-__all__ = ["Item", "Recommender", "Shortlist", "evaluate_bundle"]
+__all__ = ["Item", "Recommender", "Shortlist", "evaluate_bundle", "recommend_file"]

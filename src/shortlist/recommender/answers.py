@@ -5,14 +5,16 @@ from typing import Any, Literal
 
 __all__ = ["Item", "QueryKind", "Shortlist"]
 
-# "known": training knew this user. "features_only": it did not, but some feature says something. "fallback":
-# nothing is known, so the answer is what is popular.
-QueryKind = Literal["known", "features_only", "fallback"]
+# "known": training knew this user. "features_only": it did not, but some feature says something. "history": nothing
+# is known but what was touched before, so the answer is what is like it. "fallback": nothing is known at all, so the
+# answer is what is popular.
+QueryKind = Literal["known", "features_only", "history", "fallback"]
 
 
 @dataclasses.dataclass(frozen=True)
 class Item:
-    """One answer. Scores compare within one list: dot products, cosines, or event counts in a fallback."""
+    """One answer. Scores compare within one list: dot products; cosines for "history" and similar
+    items; event counts in a fallback."""
 
     id: str | int
     label: str

@@ -2,12 +2,17 @@
 
 import numpy as np
 import numpy.typing as npt
+import polars as pl
+from pydantic import TypeAdapter, ValidationError
 
 from shortlist.bundle import Bundle, OnnxTower
-from shortlist.data import Dataset, datasets
+from shortlist.data import Dataset, DataSource, Roles
+from shortlist.data.seen import Seen
 from shortlist.data.splits import split as cut
-from shortlist.errors import BundleError
-from shortlist.evaluation import Assessment, Targets, assess
+from shortlist.data.tables import check_columns
+from shortlist.data.text_columns import typed
+from shortlist.errors import BundleError, DataError, SettingsError
+from shortlist.evaluation import Assessment, Targets, assess, evaluate, popularity_vectors
 from shortlist.features import encode
 from shortlist.settings import Protocol
 from shortlist.settings.experiment import EvaluationSettings, SplitSettings
@@ -15,29 +20,33 @@ from shortlist.settings.experiment import EvaluationSettings, SplitSettings
 __all__ = ["evaluate_bundle"]
 
 
-def evaluate_bundle(bundle: Bundle, *, data: Dataset | None = None, protocol: Protocol | None = None) -> Assessment:
-    """Rank the test events of the bundle's data by the saved towers, beside the baselines.
+def evaluate_bundle(
+    bundle: Bundle,
+    *,
+    data: Dataset | None = None,
+    events: pl.DataFrame | None = None,
+    protocol: Protocol | None = None,
+) -> Assessment:
+    """Rank test events by the saved towers, beside popularity, under the training's protocol or another.
 
-    The data is read again from the source that the manifest names (or taken from `data`, the same data in
-    Python), cut as then, and must have the same fingerprint: `BundleError` otherwise, and where the data had no
-    name. The protocol is the training's unless given.
+    Without more, the data is read again from the source that the manifest names (or taken from `data`, the same data
+    in Python), cut as then, and must have the same fingerprint: `BundleError` otherwise, and where the data had no
+    name. With `events`, a table with the columns of the training's interactions, each of its rows is a test event:
+    next week's clicks, say. Items that the catalogue does not hold are counted as absent; what the bundle knows of
+    users and what they had seen is used as it is.
     """
-    source = bundle.experiment["data"]["source"]
-    if data is None and source is None:
-        raise BundleError("This bundle's data came from Python and has no name to read it by; pass data=<the Dataset>.")
-    if data is None and source not in datasets.NAMES:
-        raise BundleError(
-            f"This bundle's data is called {source!r}, which is no data set to be had by name; pass data=<the Dataset>."
-        )
-    data = datasets.load(source) if data is None else data
+    if protocol is None:
+        protocol = EvaluationSettings.model_validate(bundle.experiment["evaluation"]).protocol
+    if events is not None:
+        return _assess_events(bundle, events, protocol)
+    data = _load(bundle) if data is None else data
     split = cut(data, SplitSettings.model_validate(bundle.experiment["split"]).chosen)
     if split.fingerprint != bundle.data["fingerprint"]:
         raise BundleError(
             f"The data is not what this bundle was trained on (fingerprint {split.fingerprint[:12]}…, "
-            f"expected {bundle.data['fingerprint'][:12]}…), so its test events could be training events. Train anew."
+            f"expected {bundle.data['fingerprint'][:12]}…), so its test events could be training events. Train anew, "
+            "or give later events with --data."
         )
-    if protocol is None:
-        protocol = EvaluationSettings.model_validate(bundle.experiment["evaluation"]).protocol
     targets = Targets.of(split.test, one_query=not bundle.features.event)
     return assess(
         _QueryVectors(bundle, split.test, targets),
@@ -47,6 +56,66 @@ def evaluate_bundle(bundle: Bundle, *, data: Dataset | None = None, protocol: Pr
         seen=split.seen_before(split.test),
         protocol=protocol,
     )
+
+
+def _load(bundle: Bundle) -> Dataset:
+    tables = bundle.experiment["data"]
+    if tables.get("source") is None and "interactions" not in tables:
+        raise BundleError("This bundle's data came from Python and has no name to read it by; pass data=<the Dataset>.")
+    try:
+        source = TypeAdapter(DataSource).validate_python(tables)
+        return source.load()
+    except (ValidationError, SettingsError, DataError) as error:
+        raise BundleError(
+            f"The data that this bundle names cannot be read: {error} Pass data=<the Dataset>, or give later events "
+            "with --data."
+        ) from error
+
+
+def _assess_events(bundle: Bundle, events: pl.DataFrame, protocol: Protocol) -> Assessment:
+    """Every row of the table as a test event over the bundle's own catalogue and users."""
+    roles = Roles(**bundle.data["roles"])
+    check_columns(events, [roles.query_id, roles.item_id], "events")
+    events = events.with_columns(
+        _ids_like(events[roles.query_id], bundle.users[roles.query_id].dtype),
+        _ids_like(events[roles.item_id], bundle.items["id"].dtype),
+    )
+    catalogue = Dataset(
+        bundle.items.select(pl.col("id").alias(roles.item_id), pl.lit("").alias(roles.query_id)),
+        items=bundle.items.select(pl.col("id").alias(roles.item_id)),
+        query_id=roles.query_id,
+        item_id=roles.item_id,
+    )
+    data = Dataset(
+        events,
+        users=bundle.users,
+        query_id=roles.query_id,
+        item_id=roles.item_id,
+        time=roles.time if roles.time in events.columns else None,
+        time_unit=roles.time_unit if roles.time in events.columns else None,
+    ).with_items_of(catalogue)
+    targets = Targets.of(data, one_query=not bundle.features.event)
+    seen = (bundle.seen or Seen(np.zeros(1, np.int64), np.zeros(0, np.int64))).for_users(data.num_users)
+    model = evaluate(
+        _QueryVectors(bundle, data, targets),
+        bundle.item_vectors,
+        targets,
+        protocol=protocol,
+        seen=seen,
+        name="the model",
+    )
+    queries, items = popularity_vectors(bundle.items["popularity"].to_numpy())
+    beside = evaluate(queries, items, targets, protocol=protocol, seen=seen, name="popularity", alarm=False)
+    return Assessment(model, {"popularity": beside})
+
+
+def _ids_like(ids: pl.Series, dtype: pl.DataType) -> pl.Series:
+    """Ids in the bundle's type where they are written the same way: 42 and "42" are one id, "042" is another."""
+    if dtype == pl.String and ids.dtype.is_integer():
+        return ids.cast(pl.String)
+    if dtype == pl.Int64 and ids.dtype == pl.String:
+        return typed(ids)
+    return ids
 
 
 class _QueryVectors:

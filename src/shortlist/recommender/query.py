@@ -1,4 +1,4 @@
-"""One query from outside, as the one-row tables that the encoder takes."""
+"""Queries from outside, as the table that the encoder takes; one query is a table of one row."""
 
 import dataclasses
 import datetime as dt
@@ -6,66 +6,81 @@ from collections.abc import Mapping, Sequence
 from typing import Any
 
 import numpy as np
+import numpy.typing as npt
 import polars as pl
 
+from shortlist.data.text_columns import typed
 from shortlist.errors import DataError, shorten
 from shortlist.features import Encoded, FittedFeature, encode
 from shortlist.recommender.answers import QueryKind
 
-__all__ = ["ReadQuery", "read_query"]
+__all__ = ["KINDS", "Queries", "read_queries", "table_of"]
 
-NUMERIC = ("bucketize", "normalize")
+NUMERIC = {"bucketize", "normalize"}
+# What a query can be before its history is looked at.
+KINDS: tuple[QueryKind, ...] = ("known", "features_only", "fallback")
 
 
 @dataclasses.dataclass(frozen=True)
-class ReadQuery:
-    """A query that is ready for the tower, and what is known about it."""
+class Queries:
+    """B queries that are ready for the tower, and what is known about each.
+
+    `kinds` [B] points into `KINDS`. `filled` and `unknown` say for each column whether a query [B] did not give it, and
+    whether training had never seen what it gave.
+    """
 
     encoded: dict[str, Encoded]
-    kind: QueryKind
-    filled: tuple[str, ...]
-    unknown: tuple[str, ...]
+    kinds: npt.NDArray[np.int64]
+    filled: dict[str, npt.NDArray[np.bool_]]
+    unknown: dict[str, npt.NDArray[np.bool_]]
+
+    def kind(self, row: int) -> QueryKind:
+        """The word for what is known about one query."""
+        return KINDS[int(self.kinds[row])]
 
 
-def read_query(
-    query: Mapping[str, Any],
+def read_queries(
+    table: pl.DataFrame,
     features: Sequence[FittedFeature],
     *,
     query_id: str,
-    user: Mapping[str, Any] | None,
-    trained: bool,
-) -> ReadQuery:
-    """Check the query's values, fill what it does not give from the user's row, and encode it.
+    users: pl.DataFrame,
+    user_rows: npt.NDArray[np.int64],
+    trained: npt.NDArray[np.bool_],
+) -> Queries:
+    """Check the queries' values, fill what they do not give from the users table, and encode them.
 
-    `user` is the row of the users table, None for a user that it does not hold, and `trained` says whether the user
-    had training events. Raises `DataError` for a column
-    that no feature reads and for a value of the wrong type.
+    `user_rows` [B] are rows of the users table, -1 for a user that it does not hold; `trained` [B] says whether the
+    user had training events. Raises `DataError` for a column that no feature reads and for values of a wrong type.
     """
     columns = list(dict.fromkeys([query_id, *(feature.column for feature in features)]))
-    strangers = [column for column in query if column not in columns]
+    strangers = [column for column in table.columns if column not in columns]
     if strangers:
         raise DataError(f"The model reads no {shorten(strangers)} from a query; it reads {shorten(columns, 12)}.")
-    values = {column: query.get(column) for column in columns}
-    filled = [column for column in columns if values[column] is None]
-    if user is not None:
-        values |= {column: user.get(column) for column in filled}
-    table = pl.DataFrame([_series(column, values[column], features) for column in columns])
-    said = {feature.name: bool(feature.known(table[feature.column])[0]) for feature in features}
-    unknown = {f.column for f in features if values[f.column] is not None and not said[f.name]}
-    ids = [said[feature.name] for feature in features if feature.column == query_id and feature.kind == "lookup"]
-    if trained and all(ids):
-        kind: QueryKind = "known"
-    else:
-        told = any(said[feature.name] for feature in features if feature.column != query_id)
-        kind = "features_only" if told else "fallback"
-    wanted = [column for column in filled if column != query_id]
-    return ReadQuery(encode(features, table), kind, tuple(wanted), tuple(c for c in columns if c in unknown))
+    given = {c: table[c] if c in table.columns else pl.Series(c, [None] * table.height) for c in columns}
+    given = {column: _numbers(values, features) for column, values in given.items()}
+    filled = {column: values.is_null().to_numpy() for column, values in given.items()}
+    whole = pl.DataFrame([_fill(values, users, user_rows) for values in given.values()])
+    said = {feature.name: feature.known(whole[feature.column]) for feature in features}
+    unknown = {c: np.zeros(table.height, np.bool_) for c in columns}
+    for feature in features:
+        unknown[feature.column] |= ~filled[feature.column] & ~said[feature.name]
+    by_id = [said[feature.name] for feature in features if feature.column == query_id and feature.kind == "lookup"]
+    known = np.logical_and.reduce([trained, *by_id])
+    told = np.logical_or.reduce(
+        [np.zeros(table.height, np.bool_), *(said[f.name] for f in features if f.column != query_id)]
+    )
+    kinds = np.where(known, 0, np.where(told, 1, 2))
+    return Queries(encode(features, whole), kinds, {c: f for c, f in filled.items() if c != query_id}, unknown)
 
 
-def _series(column: str, value: Any, features: Sequence[FittedFeature]) -> pl.Series:
-    kinds = {feature.kind for feature in features if feature.column == column}
-    if isinstance(value, str) and kinds & set(NUMERIC):  # a column of numbers, whatever else reads it
-        value = _number_or_time(column, value)
+def table_of(query: Mapping[str, Any]) -> pl.DataFrame:
+    """One query as a table of one row; raises `DataError` for a value that no table can hold."""
+    columns = [_series(column, value) for column, value in query.items()]
+    return pl.DataFrame(columns) if columns else pl.DataFrame(height=1)
+
+
+def _series(column: str, value: Any) -> pl.Series:
     if isinstance(value, np.datetime64):
         value = value.astype("datetime64[us]")  # finer ones would come out as integers
     if isinstance(value, np.generic):
@@ -76,15 +91,42 @@ def _series(column: str, value: Any, features: Sequence[FittedFeature]) -> pl.Se
         raise DataError(f"The query's {column!r} has a value that cannot be read: {value!r} ({error}).") from error
 
 
-def _number_or_time(column: str, text: str) -> float | dt.datetime:
-    """A number or an ISO time, for values that come as text, from a command line for instance."""
+def _numbers(values: pl.Series, features: Sequence[FittedFeature]) -> pl.Series:
+    """Texts of a column that a feature reads as numbers or times, as these; any other column as it is."""
+    kinds = {feature.kind for feature in features if feature.column == values.name}
+    if values.dtype != pl.String or not kinds & NUMERIC:
+        return values
+    read = typed(values)
+    if read.dtype == pl.String and read.null_count() < len(read):
+        read = pl.Series(values.name, [_number_or_time(values.name, text) for text in values], strict=False)
+    return read
+
+
+def _number_or_time(column: str, text: str | None) -> float | dt.datetime | None:
+    """A number or a time written in another way than `typed` takes: "007", "1_000", a day alone."""
+    if text is None:
+        return None
     for read in (int, float, dt.datetime.fromisoformat):
         try:
             value: float | dt.datetime = read(text)
         except ValueError:
             continue
         return value
-    else:
+    raise DataError(
+        f"The query's {column!r} should be a number or a time such as 2026-01-31T12:00, but it is {text!r}."
+    )
+
+
+def _fill(values: pl.Series, users: pl.DataFrame, user_rows: npt.NDArray[np.int64]) -> pl.Series:
+    """The column with what a query did not give taken from its user's row, where there is one."""
+    if values.name not in users.columns or not values.null_count() or not (user_rows >= 0).any():
+        return values
+    own = users[values.name].gather(pl.Series(user_rows).replace(-1, None))
+    if values.null_count() == len(values):
+        return own.alias(values.name)
+    try:
+        return values.fill_null(own.cast(values.dtype))
+    except pl.exceptions.PolarsError as error:
         raise DataError(
-            f"The query's {column!r} should be a number or a time such as 2026-01-31T12:00, but it is {text!r}."
-        ) from None
+            f"The queries' {values.name!r} holds {values.dtype}, and the users table {own.dtype}; give it in that type."
+        ) from error

@@ -7,12 +7,13 @@ from typing import Any, Self
 
 import numpy as np
 import numpy.typing as npt
+import polars as pl
 
 from shortlist.bundle import Bundle, OnnxTower, load_bundle
 from shortlist.errors import DataError, SettingsError, UnknownIdError, shorten
 from shortlist.index import exact_top_k
 from shortlist.recommender.answers import Item, Shortlist
-from shortlist.recommender.query import read_query
+from shortlist.recommender.query import KINDS, Queries, read_queries, table_of
 
 __all__ = ["Recommender"]
 
@@ -37,7 +38,6 @@ class Recommender:
         self._row_of = {identifier: row for row, identifier in enumerate(self._ids)}
         self._query_id: str = bundle.data["roles"]["query_id"]
         self._user_row_of = {user: row for row, user in enumerate(bundle.users[self._query_id].to_list())}
-        self._user_columns = bundle.users.columns
 
     @classmethod
     def load(cls, path: str | Path) -> Self:
@@ -49,40 +49,100 @@ class Recommender:
         query: Mapping[str, Any],
         k: int = 10,
         *,
+        history: Collection[Id] = (),
         exclude_seen: bool = True,
         exclude: Collection[Id] = (),
         allow: Collection[Id] | None = None,
     ) -> Shortlist:
         """The k best items for a query such as `{"user_id": "42", "timestamp": 880000000}`.
 
-        Values that the query leaves out come from the users table or from each feature's policy, and are named
-        in the answer. With `exclude_seen` items that the user had touched before do not come back (a bundle
-        without seen items knows none), nor do those in `exclude`, nor any but those in `allow` where it is given.
-        A query of which nothing is known gets the most popular items, flagged "fallback".
+        Values that the query leaves out come from the users table or from each feature's policy, and are named in
+        the answer. `history` are ids of items touched since training, in this session say: they count as seen, and
+        for a query of which nothing else is known the answer is what is like them, flagged "history". Without one it
+        is what is popular, flagged "fallback".
 
-        Raises `DataError` for columns and values that the model cannot read, `UnknownIdError` for ids in
-        `exclude` and `allow` that the catalogue does not hold, `SettingsError` for a k below 1 and for one id where
-        a collection of ids was expected.
+        With `exclude_seen` items that the user had touched before do not come back (a bundle without seen items
+        knows only the history), nor do those in `exclude`, nor any but those in `allow` where it is given.
+
+        Raises `DataError` for columns and values that the model cannot read, `UnknownIdError` for ids in `history`,
+        `exclude` and `allow` that the catalogue does not hold, `SettingsError` for a k below 1 and for one id where a
+        collection of ids was expected.
         """
         if not isinstance(query, Mapping):
             raise DataError(f'A query should be a mapping such as {{"{self._query_id}": 42}}, but it is {query!r}.')
-        for name, ids in (("exclude", exclude), ("allow", allow)):
-            if ids is not None and (isinstance(ids, str | bytes) or not isinstance(ids, Collection)):
-                raise SettingsError(f"{name} should be a list or set of ids, but it is {ids!r}; write [{ids!r}].")
-        user_row = self._user_row(query.get(self._query_id))
-        user = None if user_row is None else dict(zip(self._user_columns, self.bundle.users.row(user_row), strict=True))
-        trained = user_row is not None and self.bundle.user_events[user_row] > 0
-        read = read_query(query, self.bundle.features.query, query_id=self._query_id, user=user, trained=bool(trained))
-        left_out = [self.row(identifier) for identifier in exclude]
-        if exclude_seen and user_row is not None and self.bundle.seen is not None:
-            left_out.extend(self.bundle.seen.by_user(user_row).tolist())
-        allowed = self._allowed(allow, left_out)
-        if read.kind == "fallback":
-            scores = self.bundle.items["popularity"].to_numpy()[:, None]
-            found = self._search(np.ones((1, 1, 1), np.float32), scores, k, allowed)
+        touched = self._rows("history", history)
+        left_out = self._rows("exclude", exclude)
+        allowed = self._allowed(None if allow is None else self._rows("allow", allow))
+        user_rows = self._user_rows([query.get(self._query_id)])
+        read = self._read(table_of(query), user_rows)
+        if exclude_seen:
+            left_out = np.concatenate([left_out, touched, self._seen(user_rows)[1]])
+        allowed[left_out] = False
+        kind = read.kind(0)
+        if kind == "fallback" and len(touched):
+            kind = "history"
+            found = self._search(self._directions[touched].mean(axis=0)[None, None, :], self._directions, k, allowed)
+        elif kind == "fallback":
+            found = self._search(np.ones((1, 1, 1), np.float32), self._popularity, k, allowed)
         else:
             found = self._search(self._tower(read.encoded)[:, None], self._vectors, k, allowed)
-        return Shortlist(found, read.kind, read.filled, read.unknown, int((~allowed).sum()))
+        filled = tuple(column for column, flags in read.filled.items() if flags[0])
+        unknown = tuple(column for column, flags in read.unknown.items() if flags[0])
+        return Shortlist(found, kind, filled, unknown, int((~allowed).sum()))
+
+    def recommend_table(self, queries: pl.DataFrame, k: int = 10, *, exclude_seen: bool = True) -> pl.DataFrame:
+        """The k best items for each row of a table of queries: a row for each answer.
+
+        Columns: `query_row` (in the table, from 0), `query_id` where the table has that column, `kind`, `place` (from
+        1), `item_id`, `label` and `score`. Raises `DataError` as `recommend` does.
+        """
+        count = queries.height
+        ids = queries[self._query_id].to_list() if self._query_id in queries.columns else [None] * count
+        user_rows = self._user_rows(ids)
+        read = self._read(queries, user_rows)
+        seen = self._seen(user_rows) if exclude_seen else (np.empty(0, np.int64), np.empty(0, np.int64))
+        fallback = read.kinds == KINDS.index("fallback")
+        rows: list[npt.NDArray[np.int64]] = [np.empty(0, np.int64)] * count
+        scores: list[npt.NDArray[np.float32]] = [np.empty(0, np.float32)] * count
+        parts = ((~fallback, self._vectors), (fallback, self._popularity))
+        for part, vectors in parts:
+            places = np.flatnonzero(part)
+            if not len(places):
+                continue
+            vectors_of = (
+                np.ones((len(places), 1), np.float32)
+                if vectors is self._popularity
+                else self._tower({name: column.take(places) for name, column in read.encoded.items()})
+            )
+            of_part = part[seen[0]]
+            left_out = (np.searchsorted(places, seen[0][of_part]), seen[1][of_part])
+            found, values = exact_top_k(vectors_of[:, None], vectors, k, left_out=left_out)
+            for place, its_rows, its_scores in zip(places, found, values, strict=True):
+                rows[place], scores[place] = its_rows, its_scores
+        return self._answers(queries, read, rows, scores)
+
+    def _answers(
+        self,
+        queries: pl.DataFrame,
+        read: Queries,
+        rows: list[npt.NDArray[np.int64]],
+        scores: list[npt.NDArray[np.float32]],
+    ) -> pl.DataFrame:
+        lengths = np.array([len(its_rows) for its_rows in rows], np.int64)
+        query = np.repeat(np.arange(len(rows)), lengths)
+        starts = np.repeat(np.cumsum(lengths) - lengths, lengths)
+        items = self.bundle.items[np.concatenate(rows)]
+        ids = {"query_id": queries[self._query_id][query]} if self._query_id in queries.columns else {}
+        answers = {
+            "query_row": pl.Series(query, dtype=pl.Int64),
+            **ids,
+            "kind": pl.Series(KINDS)[read.kinds[query]],
+            "place": pl.Series(np.arange(len(query)) - starts + 1, dtype=pl.Int64),
+            "item_id": items["id"],
+            "label": items["label"],
+            "score": pl.Series(np.concatenate(scores), dtype=pl.Float32),
+        }
+        return pl.DataFrame(answers)
 
     def similar(self, item_id: Id, k: int = 10) -> Shortlist:
         """The k items whose vectors point most in the same direction (cosine), the item itself left out.
@@ -92,7 +152,9 @@ class Recommender:
         """
         row = self.row(item_id)
         query = self._directions[row][None, None, :]  # [D] -> [1, 1, D]
-        found = self._search(query, self._directions, k, self._allowed(None, [row]))
+        allowed = self._allowed(None)
+        allowed[row] = False
+        found = self._search(query, self._directions, k, allowed)
         return Shortlist(found, "known", excluded=1)
 
     def find(self, label: str) -> Id:
@@ -128,8 +190,35 @@ class Recommender:
         """The id of a catalogue row."""
         return self._ids[row]
 
-    def _user_row(self, user_id: Any) -> int | None:
-        return None if user_id is None else _find(user_id, self._user_row_of)
+    def _read(self, queries: pl.DataFrame, user_rows: npt.NDArray[np.int64]) -> Queries:
+        trained = (user_rows >= 0) & (self.bundle.user_events[user_rows] > 0)
+        return read_queries(
+            queries,
+            self.bundle.features.query,
+            query_id=self._query_id,
+            users=self.bundle.users,
+            user_rows=user_rows,
+            trained=trained,
+        )
+
+    def _user_rows(self, ids: Collection[Any]) -> npt.NDArray[np.int64]:
+        """The users table's row of each id [B], -1 for one that it does not hold and for none."""
+        rows = (None if user is None else _find(user, self._user_row_of) for user in ids)
+        return np.array([-1 if row is None else row for row in rows], np.int64)
+
+    def _rows(self, name: str, ids: Collection[Id]) -> npt.NDArray[np.int64]:
+        """The catalogue rows of several ids; `name` is the argument that they were given as."""
+        if isinstance(ids, str | bytes) or not isinstance(ids, Collection):
+            raise SettingsError(f"{name} should be a list or set of ids, but it is {ids!r}; write [{ids!r}].")
+        return np.array([self.row(identifier) for identifier in ids], np.int64)
+
+    def _seen(self, user_rows: npt.NDArray[np.int64]) -> tuple[npt.NDArray[np.int64], npt.NDArray[np.int64]]:
+        """What each user [B] had touched, as pairs of a place in B and an item row."""
+        known = np.flatnonzero(user_rows >= 0)
+        if self.bundle.seen is None or not len(known):
+            return np.empty(0, np.int64), np.empty(0, np.int64)
+        places, items = self.bundle.seen.pairs(user_rows[known])
+        return known[places], items
 
     @functools.cached_property
     def _directions(self) -> npt.NDArray[np.float32]:
@@ -140,12 +229,17 @@ class Recommender:
         directions: npt.NDArray[np.float32] = vectors / np.maximum(lengths, np.finfo(np.float32).tiny)
         return directions
 
-    def _allowed(self, allow: Collection[Id] | None, left_out: list[int]) -> npt.NDArray[np.bool_]:
-        """Which items may come back [N]."""
+    @functools.cached_property
+    def _popularity(self) -> npt.NDArray[np.float32]:
+        """How popular each item is, as vectors of width 1 [N, 1]."""
+        popularity: npt.NDArray[np.float32] = self.bundle.items["popularity"].to_numpy()[:, None]
+        return popularity
+
+    def _allowed(self, allow: npt.NDArray[np.int64] | None) -> npt.NDArray[np.bool_]:
+        """Which items may come back [N]: all, or those at the rows in `allow`."""
         allowed = np.full(len(self._ids), allow is None)
         if allow is not None:
-            allowed[[self.row(identifier) for identifier in allow]] = True
-        allowed[left_out] = False
+            allowed[allow] = True
         return allowed
 
     def _search(
@@ -174,6 +268,6 @@ def _find(identifier: object, row_of: Mapping[Id, int]) -> int | None:
     if identifier in row_of:
         return row_of[identifier]
     if isinstance(identifier, int):
-        return row_of.get(str(identifier))
+        return row_of.get(str(identifier)) if abs(identifier) < 1 << 63 else None
     whole = len(identifier) < MAX_DIGITS and identifier.isascii() and identifier.removeprefix("-").isdecimal()
     return row_of.get(int(identifier)) if whole and str(int(identifier)) == identifier else None

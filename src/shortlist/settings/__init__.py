@@ -1,19 +1,24 @@
 """The experiment: everything a user decides, checked before anything runs; and the presets."""
 
 from shortlist.settings.evaluation import Protocol
-from shortlist.settings.experiment import Experiment, load_preset, merge, preset_names
+from shortlist.settings.experiment import Experiment, load_experiment, load_preset, merge, preset_names
 from shortlist.settings.model import TwoTowerSettings
-from shortlist.settings.training import Adagrad, AdamW, InBatchSoftmax, Training
+from shortlist.settings.proposal import Proposal, propose
+from shortlist.settings.training import Adagrad, AdamW, Checkpointing, InBatchSoftmax, Training
 
 __all__ = [
     "Adagrad",
     "AdamW",
+    "Checkpointing",
     "Experiment",
     "InBatchSoftmax",
+    "Proposal",
     "Protocol",
     "Training",
     "TwoTowerSettings",
+    "load_experiment",
     "load_preset",
     "merge",
     "preset_names",
+    "propose",
 ]

@@ -4,13 +4,14 @@ import dataclasses
 import importlib.resources
 import tomllib
 from collections.abc import Mapping
+from pathlib import Path
 from typing import Annotated, Any, Literal, Self
 
 import tomli_w
 from pydantic import BaseModel, BeforeValidator, ConfigDict, Field, PlainSerializer, ValidationError, model_validator
 
 from shortlist.choice import explain
-from shortlist.data import LeaveLastOut, RandomSplit, TimeSplit
+from shortlist.data import DataSource, LeaveLastOut, RandomSplit, TimeSplit
 from shortlist.data.splits import SplitChoice
 from shortlist.errors import SettingsError, shorten
 from shortlist.features import FEATURE_KINDS, AnyFeature, Features
@@ -18,7 +19,7 @@ from shortlist.settings.evaluation import Protocol
 from shortlist.settings.model import TwoTowerSettings
 from shortlist.settings.training import Adagrad, AdamW, InBatchSoftmax, Training
 
-__all__ = ["Experiment", "load_preset", "merge", "preset_names"]
+__all__ = ["Experiment", "load_experiment", "load_preset", "merge", "preset_names"]
 
 
 class _Section(BaseModel):
@@ -40,12 +41,6 @@ class _OneOf(_Section):
     def chosen(self) -> Any:
         """The choice that is named."""
         return next(value for value in self.__dict__.values() if value is not None)
-
-
-class DataSettings(_Section):
-    """Where the events come from."""
-
-    source: str
 
 
 class SplitSettings(_OneOf):
@@ -156,7 +151,7 @@ class Experiment(_Section):
     (64, 32)
     """
 
-    data: DataSettings
+    data: DataSource
     split: SplitSettings
     features: FeatureSettings
     model: ModelSettings
@@ -221,6 +216,20 @@ def merge(base: Mapping[str, Any], changes: Mapping[str, Any]) -> dict[str, Any]
         below = merged.get(key)
         merged[key] = merge(below, value) if isinstance(below, Mapping) and isinstance(value, Mapping) else value
     return merged
+
+
+def load_experiment(path: str | Path) -> Experiment:
+    """The experiment in a TOML file; relative paths in it are taken from the file's folder.
+
+    Raises `SettingsError` for a file that cannot be read, is no TOML, or holds what cannot be.
+    """
+    file = Path(path)
+    try:
+        tables = tomllib.loads(file.read_text("utf-8"))
+    except (OSError, UnicodeDecodeError, tomllib.TOMLDecodeError) as error:
+        raise SettingsError(f"{file} cannot be read as an experiment in TOML: {error}.") from error
+    experiment = Experiment.read(tables, str(file))
+    return experiment.model_copy(update={"data": experiment.data.relative_to(file.parent)})
 
 
 def preset_names() -> list[str]:

@@ -1,5 +1,6 @@
 """What a user decides about the loss, the optimiser and the schedule of training."""
 
+from pathlib import Path
 from typing import Annotated, Literal
 
 from pydantic import Field
@@ -7,7 +8,7 @@ from pydantic import Field
 from shortlist.choice import Number, Positive, Seed, choice
 from shortlist.errors import SettingsError
 
-__all__ = ["Adagrad", "AdamW", "InBatchSoftmax", "Training"]
+__all__ = ["Adagrad", "AdamW", "Checkpointing", "InBatchSoftmax", "Training"]
 
 PositiveNumber = Annotated[Number, Field(gt=0, le=1e30)]  # torch computes in float32
 NotNegative = Annotated[Number, Field(ge=0)]
@@ -76,3 +77,17 @@ class Training:
                 f'patience (early stopping) needs watch="validation", but watch is {self.watch!r}; a model chosen '
                 "on its test events has no honest test any more."
             )
+
+
+@choice
+class Checkpointing:
+    """Where a training is written down on the way, and how often; it changes nothing in the result.
+
+    `path` is a file, replaced whole by each new checkpoint: after every `every_steps` steps, and once
+    `every_minutes` have gone by since the last. With `resume` the training goes on from the file where it is there.
+    """
+
+    path: Path
+    every_steps: Positive | None = None
+    every_minutes: PositiveNumber | None = 5.0
+    resume: bool = False

@@ -1,8 +1,20 @@
 """The training loop: batches gathered by row, optimisers, history, early stopping."""
 
 from shortlist.training.batches import Batch, Events, Tables
+from shortlist.training.checkpoint import Checkpoints
 from shortlist.training.loop import Epoch, History, fit
 from shortlist.training.optimizers import KerasAdagrad, make_optimizer
 from shortlist.training.progress import ProgressBar
 
-__all__ = ["Batch", "Epoch", "Events", "History", "KerasAdagrad", "ProgressBar", "Tables", "fit", "make_optimizer"]
+__all__ = [
+    "Batch",
+    "Checkpoints",
+    "Epoch",
+    "Events",
+    "History",
+    "KerasAdagrad",
+    "ProgressBar",
+    "Tables",
+    "fit",
+    "make_optimizer",
+]

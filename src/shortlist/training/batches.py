@@ -68,10 +68,15 @@ class Events:
         counts = torch.bincount(self.item_rows, minlength=self.tables.num_items)
         return (counts.double() / counts.sum()).log().float()
 
-    def epoch(self, batch_size: int, generator: torch.Generator, log_q: Tensor | None) -> Iterator[Batch]:
-        """All events once, in a new order drawn from the generator; the last batch may be smaller."""
+    def epoch(
+        self, batch_size: int, generator: torch.Generator, log_q: Tensor | None, *, skip: int = 0
+    ) -> Iterator[Batch]:
+        """All events once, in a new order drawn from the generator; the last batch may be smaller.
+
+        `skip` leaves out that many batches, which were taken before an interruption.
+        """
         order = torch.randperm(len(self), generator=generator).to(self.tables.device)
-        for start in range(0, len(self), batch_size):
+        for start in range(skip * batch_size, len(self), batch_size):
             yield self.batch(order[start : start + batch_size], log_q)
 
     def batch(self, rows: Tensor, log_q: Tensor | None) -> Batch:

@@ -5,7 +5,6 @@ import dataclasses
 import math
 import time
 from collections.abc import Callable
-from typing import Any
 
 import torch
 from torch import Tensor
@@ -15,7 +14,8 @@ from shortlist.errors import DivergedError, SettingsError
 from shortlist.losses import InBatch
 from shortlist.models import TwoTower
 from shortlist.settings.training import Training
-from shortlist.training.batches import Events
+from shortlist.training.batches import Batch, Events
+from shortlist.training.checkpoint import Checkpoints, Place
 
 __all__ = ["Epoch", "History", "Loss", "fit"]
 
@@ -65,39 +65,80 @@ def fit(
     log_q: Tensor | None = None,
     validate: Validate | None = None,
     on_epoch: Callable[[Epoch], None] | None = None,
+    checkpoints: Checkpoints | None = None,
 ) -> History:
     """Train the model on the events as `training` says.
 
     `validate` ranks the watched events and returns their metrics; `on_epoch` hears of each epoch as it ends.
-    With `training.patience` the model ends with its best weights. Raises `DivergedError` at the first loss that
-    is NaN or infinite, naming the step, and for weights that the last step made so; `SettingsError` where early
-    stopping has no such metric to watch.
+    With `training.patience` the model ends with its best weights. With `checkpoints` the training is written down on
+    the way, and one that was written down before goes on from there: `on_epoch` hears of the epochs before it again.
+    Raises `DivergedError` at the first loss that is NaN or infinite, naming the step, and for weights that the last
+    step made so; `SettingsError` where early stopping has no such metric to watch.
 
-    The same seed and the same number of threads give the same weights.
+    The same seed and the same number of threads give the same weights, whether interrupted or not.
     """
-    epochs: list[Epoch] = []
+    hear = on_epoch or (lambda _: None)
     best = _Best(training)
     order = torch.Generator().manual_seed(training.seed)
     with torch.random.fork_rng():  # dropout draws from the global generator: seed it here, restore it after
         torch.manual_seed(training.seed)
-        for number in range(1, training.epochs + 1):
+        place = (checkpoints.read(model, optimizer) if checkpoints else None) or Place(order.get_state())
+        epochs = [Epoch(**line) for line in place.epochs]
+        best.take_up(place)
+        for epoch in epochs:
+            hear(epoch)
+        while len(epochs) < training.epochs and not best.done:
+            number = len(epochs) + 1
             started = time.perf_counter()
-            mean_loss = _train_epoch(model, events, loss, optimizer, training.batch_size, order, log_q, number)
+            order.set_state(place.order)
+            for batch in events.epoch(training.batch_size, order, log_q, skip=place.steps):
+                value = _step(model, batch, loss, optimizer)
+                place.steps += 1
+                place.total_loss += value
+                step = (number - 1) * events.num_batches(training.batch_size) + place.steps
+                _refuse_diverged(value, step, number, place.steps)
+                if checkpoints and checkpoints.due(step):
+                    checkpoints.write(place, model, optimizer)
             trained = time.perf_counter()
             metrics = {}
             if validate and (number % training.validate_every == 0 or number == training.epochs):
                 model.eval()
                 metrics = validate()
+            mean_loss = place.total_loss / place.steps
             epoch = Epoch(number, mean_loss, trained - started, time.perf_counter() - trained, metrics)
             epochs.append(epoch)
-            if on_epoch:
-                on_epoch(epoch)
-            if metrics and best.should_stop(epoch, model):
-                break
+            best.look_at(epoch, model)
+            place = Place(order.get_state(), epochs=[dataclasses.asdict(done) for done in epochs])
+            best.put_down(place)
+            if checkpoints and checkpoints.due(step):
+                checkpoints.write(place, model, optimizer)
+            hear(epoch)
     stopped = len(epochs) < training.epochs
     history = History(tuple(epochs), best.restore(model) or len(epochs), stopped)
     _refuse_nonfinite(model, len(epochs))
     return history
+
+
+def _step(model: TwoTower, batch: Batch, loss: Loss, optimizer: Optimizer) -> float:
+    """One step of the optimiser; the loss before it. A loss that is no number moves nothing."""
+    model.train()
+    queries = model.encode_queries(batch.query_inputs).squeeze(1)  # [B, 1, D] -> [B, D]
+    items = model.encode_items(batch.item_inputs)
+    value = loss(queries, items, batch.positives)
+    number = float(value.detach())
+    if math.isfinite(number):
+        optimizer.zero_grad(set_to_none=True)
+        value.backward()  # type: ignore[no-untyped-call]
+        optimizer.step()
+    return number
+
+
+def _refuse_diverged(loss: float, step: int, epoch: int, batch: int) -> None:
+    if not math.isfinite(loss):
+        raise DivergedError(
+            f"The loss became {loss} at step {step} (epoch {epoch}, batch {batch}). Lower the learning "
+            "rate or raise the temperature, and look for extreme values in the features."
+        )
 
 
 def _refuse_nonfinite(model: TwoTower, epoch: int) -> None:
@@ -150,18 +191,34 @@ class _Best:
         self.value = -math.inf
         self.epoch = 0
         self.waited = 0
-        self.weights: dict[str, Any] | None = None
+        self.weights: dict[str, Tensor] | None = None
 
-    def should_stop(self, epoch: Epoch, model: TwoTower) -> bool:
-        if self.patience is None:
-            return False
+    @property
+    def done(self) -> bool:
+        """Whether the patience is at its end."""
+        return self.patience is not None and self.waited >= self.patience
+
+    def look_at(self, epoch: Epoch, model: TwoTower) -> None:
+        """Keep the epoch's weights where its validation is the best so far."""
+        if self.patience is None or not epoch.metrics:
+            return
         value = self._value(epoch.metrics)
         if value > self.value:
             self.value, self.epoch, self.waited = value, epoch.number, 0
             self.weights = copy.deepcopy(model.state_dict())
-            return False
-        self.waited += 1
-        return self.waited >= self.patience
+        else:
+            self.waited += 1
+
+    def put_down(self, place: Place) -> None:
+        """Leave its figures and weights at a place, for a checkpoint."""
+        place.best = {"value": self.value, "epoch": self.epoch, "waited": self.waited} if self.epoch else {}
+        place.best_weights = self.weights
+
+    def take_up(self, place: Place) -> None:
+        """Take them from a place again."""
+        if place.best:
+            self.value, self.epoch, self.waited = (place.best[name] for name in ("value", "epoch", "waited"))
+            self.weights = place.best_weights
 
     def restore(self, model: TwoTower) -> int:
         """Take the best weights back; the epoch they are from, 0 where none were kept."""

@@ -1,0 +1,85 @@
+"""Lists for a whole file of queries, streamed from Parquet to Parquet."""
+
+import os
+import secrets
+from collections.abc import Callable, Iterator
+from pathlib import Path
+from typing import Any
+
+import polars as pl
+from polars.io.plugins import register_io_source
+
+from shortlist.data.readers import Source, read_table
+from shortlist.errors import DataError, SettingsError
+from shortlist.recommender.recommender import Recommender
+
+__all__ = ["recommend_file"]
+
+# Queries answered at once.
+BATCH_ROWS = 4_096
+
+
+def recommend_file(
+    recommender: Recommender,
+    queries: Source,
+    out: Path,
+    k: int = 10,
+    *,
+    exclude_seen: bool = True,
+    on_batch: Callable[[int], None] | None = None,
+) -> int:
+    """Write the k best items for each query of a table as Parquet; how many queries there were comes back.
+
+    `queries` is what `read_table` takes; a single Parquet file is read batch by batch, so that neither it nor the
+    answers need fit in memory. The columns are those of `Recommender.recommend_table`. `on_batch` hears how many
+    queries were answered each time. The file stands at `out` once it is whole.
+
+    Raises `SettingsError` where something stands at `out` already or its folder cannot be written, and `DataError`
+    for queries that cannot be read, naming the first row of the batch.
+    """
+    if out.exists():
+        raise SettingsError(f"{out} is there already, and lists are never written over. Name a new file.")
+    batches = _batches(queries)
+    first = next(batches, None)
+    if first is None or first.height == 0:
+        raise DataError(f"{queries} has no rows; at least one query is needed.")
+    schema = recommender.recommend_table(first.head(1), 1).schema
+    count = 0
+
+    def answer(*_: Any) -> Iterator[pl.DataFrame]:
+        nonlocal count
+        batch: pl.DataFrame | None = first
+        while batch is not None:
+            try:
+                answers = recommender.recommend_table(batch, k, exclude_seen=exclude_seen)
+            except DataError as error:
+                raise type(error)(f"{queries}, in the {batch.height} rows from row {count} on: {error}") from error
+            yield answers.with_columns(pl.col("query_row") + count)
+            count += batch.height
+            if on_batch is not None:
+                on_batch(batch.height)
+            batch = next(batches, None)
+
+    draft = out.with_name(f".{out.name}.{secrets.token_hex(4)}")
+    try:
+        out.parent.mkdir(parents=True, exist_ok=True)
+        register_io_source(answer, schema=schema).sink_parquet(draft, maintain_order=True)
+        with draft.open("rb") as file:
+            os.fsync(file.fileno())
+        draft.replace(out)
+    except OSError as error:
+        raise SettingsError(f"{out} cannot be written: {error}. Name another file.") from error
+    finally:
+        draft.unlink(missing_ok=True)
+    return count
+
+
+def _batches(queries: Source) -> Iterator[pl.DataFrame]:
+    path = Path(queries) if isinstance(queries, str) else None
+    if path is not None and path.is_file() and path.suffix.lower() in (".parquet", ".pq"):
+        try:
+            yield from pl.scan_parquet(path).collect_batches(chunk_size=BATCH_ROWS, maintain_order=True)
+        except pl.exceptions.PolarsError as error:
+            raise DataError(f"{path} cannot be read as Parquet: {error}. Is it whole? Copy it again.") from error
+    else:
+        yield from read_table(queries).iter_slices(BATCH_ROWS)

@@ -1,0 +1,266 @@
+"""A first experiment for tables never seen before: roles, features and a split, with every doubt said."""
+
+import dataclasses
+import re
+from collections.abc import Iterator, Mapping, Sequence
+from typing import Any
+
+import numpy as np
+import polars as pl
+import tomli_w
+
+from shortlist.data.dataset import Roles
+from shortlist.errors import DataError, shorten
+
+__all__ = ["Proposal", "propose"]
+
+# Names that people give such columns, the surest first, without signs and in lower case.
+QUERY_NAMES = ("userid", "user", "customerid", "customer", "visitorid", "visitor", "memberid", "member", "clientid",
+               "client", "accountid", "account", "personid", "person", "shopperid", "shopper", "uid", "sessionid",
+               "session")  # fmt: skip
+ITEM_NAMES = ("itemid", "item", "productid", "product", "sku", "articleid", "article", "movieid", "movie", "filmid",
+              "film", "trackid", "track", "songid", "song", "bookid", "book", "isbn", "asin", "videoid", "video",
+              "newsid", "contentid", "content", "iid")  # fmt: skip
+TIME_NAMES = ("timestamp", "ts", "time", "eventtime", "datetime", "createdat", "created", "date", "at", "when")
+LABEL_NAMES = ("title", "name", "label", "itemname", "productname", "headline", "description")
+WEIGHT_NAMES = ("weight", "quantity", "qty", "count", "clicks", "views", "plays", "rating", "score")
+
+# A lookup has a row a value up to here; more values share the rows of a hash.
+MOST_VALUES = 100_000
+# Up to so many distinct whole numbers are looked up one by one; more are put in buckets.
+FEW_NUMBERS = 20
+# Values of more words than this on average are read as text.
+WORDS_OF_TEXT = 2.0
+Feature = dict[str, Any]
+
+
+@dataclasses.dataclass(frozen=True)
+class Proposal:
+    """An experiment as nested tables, and the doubts about it by the section they belong to."""
+
+    tables: dict[str, Any]
+    doubts: dict[str, list[str]]
+
+    def to_toml(self) -> str:
+        """The experiment file, each doubt as a comment above what it is about."""
+        parts = []
+        for name, section in self.tables.items():
+            comments = "".join(f"# {doubt}\n" for doubt in self.doubts.get(name, []))
+            parts.append(f"[{name}]\n{comments}{_lines(section)}")
+        return "\n".join(parts)
+
+
+def propose(
+    frames: Mapping[str, pl.DataFrame], sources: Mapping[str, Any], roles: Mapping[str, str | None]
+) -> Proposal:
+    """An experiment on these tables (`interactions`, perhaps `items` and `users`).
+
+    `sources` says where each table comes from, as the experiment file will; `roles` are those that are known, None or
+    absent where they should be found. Raises `DataError` where no column can be the query's or the item's id.
+    """
+    doubts: dict[str, list[str]] = {"data": [], "split": [], "features": []}
+    found = _roles(frames, roles, doubts["data"])
+    split = {"time": {"test": 0.2, "validation": 0.1}}
+    if found.time is None:
+        split = {"random": {"test": 0.2, "validation": 0.1}}
+        doubts["split"].append("No column of times was found. A random split lets the future explain the past.")
+    features = {
+        "query": [{"lookup": found.query_id}, *_of_users(frames, found, doubts["features"])],
+        "item": [{"lookup": found.item_id}, *_of_items(frames, found, doubts["features"])],
+    }
+    named = {role: column for role, column in dataclasses.asdict(found).items() if column is not None}
+    return Proposal(
+        {
+            "data": {**sources, "roles": named},
+            "split": split,
+            "features": features,
+            "model": {"two_tower": {"layers": [64, 32], "dropout": 0.2, "item_bias": True}},
+            "training": {
+                "loss": {"in_batch_softmax": {"log_q": True, "remove_accidental_hits": True}},
+                "optimizer": {"adamw": {"learning_rate": 0.003, "weight_decay": 0.01}},
+                "schedule": {"epochs": 40, "batch_size": 1024, "patience": 4, "seed": 1},
+            },
+            "evaluation": {"protocol": {"ks": [1, 5, 10, 50, 100], "seen": "excluded"}},
+        },
+        doubts,
+    )
+
+
+def _roles(frames: Mapping[str, pl.DataFrame], given: Mapping[str, str | None], doubts: list[str]) -> Roles:
+    events = frames["interactions"]
+    taken = [column for column in given.values() if column]
+    item = given.get("item_id") or _id(events, frames.get("items"), ITEM_NAMES, taken, "item_id", doubts)
+    query = given.get("query_id") or _id(events, frames.get("users"), QUERY_NAMES, [*taken, item], "query_id", doubts)
+    time = given.get("time") or _time(events, [item, query, *taken], doubts)
+    label = given.get("label") or _label(frames.get("items"), item, doubts)
+    doubts.extend(
+        f"{column!r} may be a weight: add weight = {column!r} to roles if more of it means more interest."
+        for column in events.columns
+        if _plain(column) in WEIGHT_NAMES and events[column].dtype.is_numeric() and column != given.get("weight")
+    )
+    return Roles(query_id=query, item_id=item, label=label, time=time, weight=given.get("weight"))
+
+
+def _id(
+    events: pl.DataFrame,
+    catalogue: pl.DataFrame | None,
+    names: Sequence[str],
+    taken: Sequence[str],
+    role: str,
+    doubts: list[str],
+) -> str:
+    """The column that names users or items: the key of their table where there is one, else the best name."""
+    possible = [c for c in events.columns if c not in taken and _may_be_id(events[c])]
+    if catalogue is not None:
+        keys = [c for c in possible if c in catalogue.columns and not catalogue[c].is_duplicated().any()]
+        if keys:
+            return min(keys, key=lambda column: _place(column, names))
+    best = min(possible, key=lambda column: _place(column, names), default=None)
+    if best is None or _place(best, names) == len(names):
+        best = _most_distinct(events, possible) if role == "query_id" else None
+        if best is None:
+            raise DataError(
+                f"No column of the interactions table looks like the {role}; its columns are "
+                f"{shorten(events.columns, 12)}. Name it with --{role.replace('_', '-')}."
+            )
+        doubts.append(
+            f"query_id is a guess: of the columns that may hold ids, {best!r} repeats and is the most varied."
+        )
+        return best
+    close = [c for c in possible if c != best and _place(c, names) < len(names)]
+    if close:
+        doubts.append(f"{role} might also be {', '.join(map(repr, close))}.")
+    return best
+
+
+def _most_distinct(events: pl.DataFrame, possible: Sequence[str]) -> str | None:
+    """The column with the most values of those that repeat some: a key of the event itself never does."""
+    distinct = {column: events[column].n_unique() for column in possible}
+    repeating = [column for column in possible if 1 < distinct[column] < events.height]
+    return max(repeating, key=lambda column: distinct[column], default=None)
+
+
+def _time(events: pl.DataFrame, taken: Sequence[str], doubts: list[str]) -> str | None:
+    moments = [
+        c for c in events.columns if c not in taken and events[c].dtype.is_temporal() and not events[c].null_count()
+    ]
+    numbers = [c for c in events.columns if c not in taken and _plain(c) in TIME_NAMES and events[c].dtype.is_integer()]
+    possible = sorted(moments or numbers, key=lambda column: _place(column, TIME_NAMES))
+    if len(possible) > 1:
+        doubts.append(f"time might also be {', '.join(map(repr, possible[1:]))}.")
+    return possible[0] if possible else None
+
+
+def _label(items: pl.DataFrame | None, item: str, doubts: list[str]) -> str | None:
+    if items is None:
+        return None
+    texts = [column for column in items.columns if column != item and items[column].dtype == pl.String]
+    best = min(texts, key=lambda column: _place(column, LABEL_NAMES), default=None)
+    if best is None:
+        doubts.append("No column of the items table is text that could be a label; ids will be shown.")
+        return None
+    if _place(best, LABEL_NAMES) == len(LABEL_NAMES):
+        best = max(texts, key=lambda column: items[column].n_unique())
+        doubts.append(f"label is a guess: of the items' texts {best!r} is the most varied.")
+    return best
+
+
+def _of_users(frames: Mapping[str, pl.DataFrame], roles: Roles, doubts: list[str]) -> list[Feature]:
+    doubts.extend(
+        f"{column!r} of the interactions is left out: add it to query only if it is known before the item is."
+        for column in frames["interactions"].columns
+        if column not in (roles.query_id, roles.item_id, roles.time, roles.weight)
+    )
+    users = frames.get("users")
+    if users is None:
+        return []
+    return list(_features(users, [roles.query_id], "users", doubts))
+
+
+def _of_items(frames: Mapping[str, pl.DataFrame], roles: Roles, doubts: list[str]) -> list[Feature]:
+    items = frames.get("items")
+    return [] if items is None else list(_features(items, [roles.item_id], "items", doubts))
+
+
+def _features(frame: pl.DataFrame, taken: Sequence[str], table: str, doubts: list[str]) -> Iterator[Feature]:
+    for column in frame.columns:
+        if column in taken:
+            continue
+        values = frame[column].drop_nulls()
+        if len(values) == 0 or values.dtype == pl.Object:
+            doubts.append(f"{column!r} of the {table} is left out: it holds no value that a feature can read.")
+            continue
+        distinct = None if values.dtype.is_nested() else values.n_unique()
+        if distinct == 1:
+            doubts.append(f"{column!r} of the {table} is left out: it holds one value only.")
+            continue
+        feature = _feature(column, values, distinct)
+        if feature is None:
+            doubts.append(f"{column!r} of the {table} is left out: no feature reads the type {values.dtype}.")
+        else:
+            yield feature
+
+
+def _feature(column: str, values: pl.Series, distinct: int | None) -> Feature | None:
+    """The feature that suits a column's type and number of distinct values, None where there is none."""
+    dtype = values.dtype
+    if dtype == pl.List(pl.String) or (isinstance(dtype, pl.List) and dtype.inner.is_integer()):
+        return {"categories": column, "width": 16}
+    if distinct is None:
+        return None
+    if dtype == pl.String and _words(values) > WORDS_OF_TEXT:
+        return {"text": column, "width": 16}
+    if (
+        dtype in (pl.String, pl.Boolean)
+        or isinstance(dtype, pl.Categorical | pl.Enum)
+        or (dtype.is_integer() and distinct <= FEW_NUMBERS)
+    ):
+        if distinct > MOST_VALUES:
+            return {"hash": column, "num_rows": MOST_VALUES, "width": 16}
+        return {"lookup": column, "width": 8 if distinct <= FEW_NUMBERS else 16}
+    if dtype.is_numeric() or dtype == pl.Date or isinstance(dtype, pl.Datetime):
+        return {"bucketize": column, "boundaries": 20, "method": "quantiles", "width": 8}
+    return None
+
+
+def _words(texts: pl.Series) -> float:
+    """How many words a text has on average."""
+    return float(np.mean(texts.str.split(" ").list.len().to_numpy()))
+
+
+def _may_be_id(column: pl.Series) -> bool:
+    return column.dtype == pl.String or column.dtype.is_integer()
+
+
+def _plain(name: str) -> str:
+    return re.sub(r"[^a-z0-9]", "", name.lower())
+
+
+def _place(column: str, names: Sequence[str]) -> int:
+    """How sure a name is: 0 is the surest, the number of names where it is none of them."""
+    plain = _plain(column)
+    return names.index(plain) if plain in names else len(names)
+
+
+def _lines(section: Mapping[str, Any]) -> str:
+    """Keys with inline values, a feature a line, as people write such a file."""
+    lines = []
+    for key, value in section.items():
+        if isinstance(value, list) and value and isinstance(value[0], Mapping):
+            entries = "".join(f"    {_inline(entry)},\n" for entry in value)
+            lines.append(f"{_key(key)} = [\n{entries}]\n")
+        else:
+            lines.append(f"{_key(key)} = {_inline(value)}\n")
+    return "".join(lines)
+
+
+def _inline(value: Any) -> str:
+    if isinstance(value, Mapping):
+        return "{ " + ", ".join(f"{_key(key)} = {_inline(inner)}" for key, inner in value.items()) + " }"
+    if isinstance(value, list):
+        return "[" + ", ".join(map(_inline, value)) + "]"
+    return tomli_w.dumps({"value": value}).removeprefix("value = ").rstrip("\n")
+
+
+def _key(name: str) -> str:
+    return tomli_w.dumps({name: 0}).removesuffix(" = 0\n")

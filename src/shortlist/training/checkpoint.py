@@ -1,0 +1,145 @@
+"""Checkpoints: a training written down at a step, so that it goes on from there as if nothing had happened."""
+
+import dataclasses
+import json
+import time
+from typing import Any, TypeVar
+
+import torch
+from safetensors import SafetensorError, safe_open
+from safetensors.torch import save
+from torch import Tensor
+from torch.optim import Optimizer
+
+from shortlist.atomic import write_file
+from shortlist.errors import CheckpointError
+from shortlist.models import TwoTower
+from shortlist.settings.training import Checkpointing
+
+__all__ = ["Checkpoints", "Place"]
+
+# Raised by one whenever an older reader could misunderstand a newer file.
+FORMAT = 1
+T = TypeVar("T")
+
+
+@dataclasses.dataclass
+class Place:
+    """Where a training stands: between two steps.
+
+    `epochs` are the finished ones as plain values, `steps` those done in the epoch under way and `total_loss` the
+    sum of their losses; `order` is the state of the generator that drew the epoch's order, before it did. `best`
+    are early stopping's figures and `best_weights` its weights, where it keeps some.
+    """
+
+    order: Tensor
+    epochs: list[dict[str, Any]] = dataclasses.field(default_factory=list)
+    steps: int = 0
+    total_loss: float = 0.0
+    best: dict[str, Any] = dataclasses.field(default_factory=dict)
+    best_weights: dict[str, Tensor] | None = None
+
+
+class Checkpoints:
+    """One file that holds the newest checkpoint of a training; it is replaced whole or stays as it was.
+
+    `identity` says what is trained on what (settings and data); only the same training goes on from the file.
+    """
+
+    def __init__(self, choice: Checkpointing, identity: str) -> None:
+        self.path = choice.path
+        self.every_steps = choice.every_steps
+        self.every_minutes = choice.every_minutes
+        self.resume = choice.resume
+        self.identity = identity
+        self._written = time.monotonic()
+
+    def due(self, step: int) -> bool:
+        """Whether a checkpoint should be written after this step, counted from 1 over the whole training."""
+        if self.every_steps is not None and step % self.every_steps == 0:
+            return True
+        return self.every_minutes is not None and time.monotonic() - self._written >= self.every_minutes * 60
+
+    def write(self, place: Place, model: TwoTower, optimizer: Optimizer) -> None:
+        """Write down where the training stands; raises `OSError` where the disk does not take it."""
+        tensors = {f"model.{name}": tensor for name, tensor in model.state_dict().items()}
+        tensors |= {f"best.{name}": tensor for name, tensor in (place.best_weights or {}).items()}
+        numbers = {}
+        for name, value in _optimizer_state(optimizer).items():
+            if isinstance(value, Tensor):
+                tensors[f"optimizer.{name}"] = value
+            else:
+                numbers[name] = value
+        tensors |= {"order": place.order, "random": torch.get_rng_state()}
+        state = {
+            "format": FORMAT,
+            "identity": self.identity,
+            "threads": torch.get_num_threads(),
+            "optimizer": numbers,
+            **{name: getattr(place, name) for name in ("epochs", "steps", "total_loss", "best")},
+        }
+        write_file(self.path, save({n: t.contiguous() for n, t in tensors.items()}, {"state": json.dumps(state)}))
+        self._written = time.monotonic()
+
+    def read(self, model: TwoTower, optimizer: Optimizer) -> Place | None:
+        """Put the model, the optimiser and torch's generator back to where the file's training stood.
+
+        None where no checkpoint was written yet or none is asked for. Raises `CheckpointError` for a file that
+        cannot be read, for another training's, and for another number of threads.
+        """
+        if not self.resume or not self.path.exists():
+            return None
+        state, tensors = self._load()
+        model.load_state_dict(_below("model.", tensors))
+        saved = {**state["optimizer"], **_below("optimizer.", tensors)}
+        for place, parameter in enumerate(_parameters(optimizer)):
+            optimizer.state[parameter] = _below(f"{place}.", saved)
+        torch.set_rng_state(tensors["random"])
+        return Place(
+            order=tensors["order"],
+            best_weights=_below("best.", tensors) or None,
+            **{name: state[name] for name in ("epochs", "steps", "total_loss", "best")},
+        )
+
+    def _load(self) -> tuple[dict[str, Any], dict[str, Tensor]]:
+        try:
+            with safe_open(self.path, framework="pt") as file:
+                state = json.loads((file.metadata() or {})["state"])
+                tensors = {name: file.get_tensor(name) for name in file.keys()}  # noqa: SIM118 - it is no mapping
+        except (SafetensorError, OSError, KeyError, ValueError) as error:
+            raise CheckpointError(
+                f"{self.path} is no checkpoint that can be read ({error}). Train from the start."
+            ) from error
+        if state["format"] != FORMAT:
+            raise CheckpointError(
+                f"{self.path} has format {state['format']}, and this shortlist reads format {FORMAT}. Resume with the "
+                "version that wrote it, or train from the start."
+            )
+        if state["identity"] != self.identity:
+            raise CheckpointError(
+                f"{self.path} belongs to a training with other settings or other data, so it cannot go on with these. "
+                "Give it the settings and the data that it was started with, or train from the start."
+            )
+        if state["threads"] != torch.get_num_threads():
+            raise CheckpointError(
+                f"{self.path} was trained on {state['threads']} threads, and torch has {torch.get_num_threads()} now; "
+                f"sums would differ in their last bits. Set OMP_NUM_THREADS={state['threads']} and resume again."
+            )
+        return state, tensors
+
+
+def _parameters(optimizer: Optimizer) -> list[Tensor]:
+    return [parameter for group in optimizer.param_groups for parameter in group["params"]]
+
+
+def _optimizer_state(optimizer: Optimizer) -> dict[str, Any]:
+    """What the optimiser keeps for each parameter, by `place.name`."""
+    return {
+        f"{place}.{name}": value
+        for place, parameter in enumerate(_parameters(optimizer))
+        for name, value in optimizer.state[parameter].items()
+    }
+
+
+def _below(prefix: str, values: dict[str, T]) -> dict[str, T]:
+    return {name.removeprefix(prefix): value for name, value in values.items() if name.startswith(prefix)}

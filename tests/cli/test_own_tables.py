@@ -1,0 +1,207 @@
+"""The road of a user's own tables: from files to a shortlist, as the guide tells it."""
+
+import datetime as dt
+import json
+import re
+import sys
+from pathlib import Path
+from typing import Any
+
+import duckdb
+import polars as pl
+import pytest
+from typer.testing import CliRunner
+
+import shortlist as sl
+from shortlist.cli.main import app, main
+
+ROOT = Path(__file__).parents[2]
+BERLIN = "Europe/Berlin"
+
+
+def run(*arguments: str) -> str:
+    result = CliRunner().invoke(app, list(arguments), catch_exceptions=False)
+    assert result.exit_code == 0, result.output
+    return result.stdout
+
+
+def shop(
+    zone: str = "UTC", *, user: str = "user", item: str = "item", label: str = "title", time: str = "time"
+) -> tuple[pl.DataFrame, pl.DataFrame]:
+    """Clicks and items of a small shop with two tastes; ids have leading zeros, some values are missing."""
+    start = dt.datetime(2026, 3, 1, tzinfo=dt.UTC)
+    rows = []
+    for step in range(5):
+        for number in range(40):
+            sku = (number % 2) * 6 + (number // 2 + step) % 5  # items 5 and 11 are never sold
+            rows.append((f"u{number:03}", f"i{sku:03}", start + dt.timedelta(hours=7 * step, minutes=number)))
+    rows += [("u900", "i003", start + dt.timedelta(hours=1)), ("u901", "i009", start + dt.timedelta(hours=30))]
+    clicks = pl.DataFrame(rows, schema=[user, item, time], orient="row")
+    clicks = clicks.with_columns(pl.col(time).dt.convert_time_zone(zone))
+    items = pl.DataFrame(
+        {
+            item: [f"i{row:03}" for row in range(12)],
+            label: [f"Thing {row}" for row in range(12)],
+            "kind": [None if row == 4 else "ab"[row // 6] for row in range(12)],
+            "price": [None if row == 2 else row * 1.5 for row in range(12)],
+        }
+    )
+    return clicks, items
+
+
+@pytest.fixture
+def folder(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
+    """The guide's files, in the folder where commands run."""
+    clicks, items = shop()
+    clicks.write_parquet(tmp_path / "clicks.parquet")
+    items.write_parquet(tmp_path / "items.parquet")
+    clicks.tail(30).write_parquet(tmp_path / "later.parquet")
+    clicks.select("user").unique(maintain_order=True).write_parquet(tmp_path / "users.parquet")
+    monkeypatch.chdir(tmp_path)
+    return tmp_path
+
+
+def test_the_guides_commands_run_one_after_the_other(folder: Path) -> None:
+    guide = (ROOT / "docs" / "your-own-data.md").read_text("utf-8")
+    blocks = re.findall(r"```bash\n(.*?)```", guide, flags=re.DOTALL)
+    lines = [line for block in blocks for line in block.splitlines()]
+    assert len(lines) == 10
+    for line in lines:
+        command, _, target = line.partition(" > ")
+        printed = run(*command.split()[1:])
+        if target:
+            (folder / target).write_text(printed)
+    assert {path.name for path in (folder / "first").iterdir()} >= {"bundle", "experiment.toml", "history.jsonl"}
+    assert len((folder / "first" / "history.jsonl").read_text().splitlines()) == 5
+    lists = pl.read_parquet(folder / "lists.parquet")
+    assert lists.columns == ["query_row", "query_id", "kind", "place", "item_id", "label", "score"]
+    assert lists.group_by("query_row").len()["len"].max() == 5
+
+
+def test_the_guides_python_runs(folder: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    import runpy
+
+    guide = (ROOT / "docs" / "your-own-data.md").read_text("utf-8")
+    (example,) = re.findall(r"```python\n(.*?)```", guide, flags=re.DOTALL)
+    (folder / "example.py").write_text(example)
+    runpy.run_path("example.py")
+    assert "query: known" in capsys.readouterr().out
+
+
+def test_a_proposal_for_foreign_names_goes_to_a_shortlist_unedited(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.chdir(tmp_path)
+    clicks, items = shop(BERLIN, user="kunde", item="artikel", label="bezeichnung", time="gekauft_am")
+    clicks.write_parquet("clicks.parquet")
+    items.write_parquet("items.parquet")
+    Path("experiment.toml").write_text(run("init", "clicks.parquet", "--items", "items.parquet"))
+    text = Path("experiment.toml").read_text()
+    assert 'roles = { query_id = "kunde", item_id = "artikel", label = "bezeichnung", time = "gekauft_am" }' in text
+    assert "# query_id is a guess" in text
+    trained = json.loads(run("train", "experiment.toml", "--epochs", "2", "--quiet", "--out", "out", "--json"))
+    assert trained["counts"]["items"] == 12
+    found = json.loads(run("recommend", "out", "--query", "kunde=u001", "-k", "3", "--json"))
+    assert (found["query"], len(found["items"])) == ("known", 3)
+    assert all(item["id"].startswith("i0") for item in found["items"])
+    assert json.loads(run("evaluate", "out", "--json"))["metrics"] == pytest.approx(trained["metrics"], abs=1e-5)
+
+
+def test_frames_of_every_library_give_the_same_model(folder: Path) -> None:
+    clicks, items = shop(BERLIN)
+    arrow_clicks, arrow_items = clicks.to_arrow(), items.to_arrow()
+    frames: dict[str, tuple[Any, Any]] = {
+        "polars": (clicks, items),
+        "pyarrow": (arrow_clicks, arrow_items),
+        "pandas": (clicks.to_pandas(), items.to_pandas()),
+        "duckdb": (duckdb.sql("from arrow_clicks"), duckdb.sql("from arrow_items")),
+    }
+    metrics = {}
+    for name, (events, catalogue) in frames.items():
+        data = sl.Dataset(events, items=catalogue, query_id="user", item_id="item", label="title", time="time")
+        split = sl.split_by_time(data, test=0.2)
+        features = sl.fit_features([sl.Lookup("user")], [sl.Lookup("item"), sl.Bucketize("price", 4)], on=split.train)
+        training = sl.Training(epochs=2, watch="nothing", batch_size=64)
+        metrics[name] = (
+            sl.train(sl.TwoTower(features, [8]), split, training=training, progress=False).evaluate().metrics
+        )
+    assert metrics["polars"] == metrics["pyarrow"] == metrics["pandas"] == metrics["duckdb"]
+
+
+def test_a_run_resumes_by_its_folder(folder: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    flags = ["clicks.parquet", "--items", "items.parquet", "--epochs", "3", "--quiet"]
+    whole = json.loads(run("train", *flags, "--out", "whole", "--json"))
+
+    def die(*_: object, **__: object) -> None:
+        raise KeyboardInterrupt
+
+    with monkeypatch.context() as patch:
+        patch.setattr(sl.Run, "save", die)
+        result = CliRunner().invoke(app, ["train", *flags, "--out", "cut", "--checkpoint-steps", "1"])
+    assert result.exit_code != 0
+    assert {path.name for path in Path("cut").iterdir()} == {
+        "experiment.toml",
+        "history.jsonl",
+        "checkpoint.safetensors",
+    }
+    resumed = json.loads(run("train", "--resume", "cut", "--quiet", "--json"))
+    assert resumed["metrics"] == whole["metrics"]
+    assert len(Path("cut/history.jsonl").read_text().splitlines()) == 3
+    assert not Path("cut/checkpoint.safetensors").exists()
+
+
+@pytest.mark.parametrize(
+    ("arguments", "code", "says"),
+    [
+        ([], 2, "train wants either DATA or --resume with the folder of a run that was cut off."),
+        (["clicks.parquet", "--resume", "x"], 2, "train wants either DATA or --resume"),
+        (["--resume", "nowhere"], 2, "nowhere holds no experiment.toml, so it is no run to resume"),
+        (["--resume", "x", "--epochs", "3"], 2, "A run resumes with its own data and settings"),
+        (["nothing.parquet"], 1, "nothing.parquet is not there: expected .parquet"),
+        (["nothing"], 2, "There is no data set 'nothing'; the known ones are 'movielens-100k'."),
+        (["nothing.toml"], 2, "nothing.toml cannot be read as an experiment in TOML"),
+        (["broken.toml"], 2, "broken.toml cannot be read as an experiment in TOML"),
+        (["unknown.toml"], 2, "unknown.toml: training.schedule.epocks is not a known key"),
+        (["clicks.parquet", "--preset", "tutorial"], 2, "--preset does not go with this"),
+        (["movielens-100k", "--query-id", "user"], 2, "--query-id does not go with this"),
+        (["clicks.parquet", "--query-id", "customer"], 1, "The interactions table has no column 'customer'"),
+        (["clicks.parquet", "--items", "few.parquet"], 1, "182 events name 9 items that the items table does not hold"),
+        (["clicks.parquet", "--items", "twice.parquet"], 1, "items.item should name each row once"),
+        (["clicks.parquet", "--set", "split.time.test=1.5"], 2, "split.time.test should be less than 1"),
+        (["clicks.parquet", "--set", "model.two_tower.layers=[0]"], 2, "layers.0 should be greater than 0"),
+        (["clicks.parquet", "--out", "clicks.parquet/x"], 2, "cannot be made"),
+        (["header.csv"], 1, "has no rows"),
+        (["null.csv"], 1, "has 1 missing ids, the first in row 1"),
+        (["weight.csv", "--weight", "w"], 1, "not negative, but row 1 holds -1.0"),
+        (["nan.csv", "--weight", "w"], 1, "row 1 holds nan"),
+        (["float.csv"], 1, "No column of the interactions table looks like the item_id"),
+    ],
+    ids=lambda value: " ".join(value) if isinstance(value, list) else None,
+)
+def test_what_is_wrong_is_said_in_a_sentence_and_nothing_is_left(
+    folder: Path,
+    arguments: list[str],
+    code: int,
+    says: str,
+    capsys: pytest.CaptureFixture[str],
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    _, items = shop()
+    items.head(1).write_parquet("few.parquet")
+    pl.concat([items, items.head(1)]).write_parquet("twice.parquet")
+    Path("broken.toml").write_text("[data\n")
+    proposal = run("init", "clicks.parquet")
+    Path("unknown.toml").write_text(proposal.replace("epochs", "epocks"))
+    Path("header.csv").write_text("user,item\n")
+    Path("null.csv").write_text("user,item\na,1\n,2\n")
+    Path("weight.csv").write_text("user,item,w\na,1,1\nb,2,-1\n")
+    Path("nan.csv").write_text("user,item,w\na,1,1\nb,2,nan\n")
+    Path("float.csv").write_text("user,item\na,1.5\nb,2.5\n")
+    before = sorted(folder.rglob("*"))
+    monkeypatch.setattr(sys, "argv", ["shortlist", "train", *arguments, "--quiet"])
+    with pytest.raises(SystemExit) as end:
+        main()
+    printed = capsys.readouterr().err
+    assert (end.value.code, says in printed) == (code, True), printed
+    assert "Traceback" not in printed
+    assert sorted(path for path in folder.rglob("*") if path.name != "runs") == before

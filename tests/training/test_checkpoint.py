@@ -1,0 +1,171 @@
+import dataclasses
+import os
+import signal
+import subprocess
+import sys
+import textwrap
+import time
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import pytest
+import torch
+
+import shortlist as sl
+from shortlist.data.splits import Split
+from shortlist.errors import CheckpointError, SettingsError
+from shortlist.training import Epoch
+
+TRAINING = sl.Training(epochs=4, batch_size=64, watch="validation", patience=3, seed=5)
+
+
+class CutOff(Exception):  # noqa: N818 - it stands for a process that dies
+    """Raised in the middle of a training."""
+
+
+@pytest.fixture(scope="module")
+def parts(shop_data: sl.Dataset) -> Split:
+    return sl.split_random(shop_data, test=0.3, validation=0.2, seed=2)
+
+
+def trained(parts: Split, optimizer: Any, *, stop_after: int | None = None, **settings: Any) -> sl.Run:
+    """A run with dropout, early stopping and features of several kinds; it dies after some validated epochs."""
+    query: list[Any] = [sl.Lookup("user_id", width=4), sl.Normalize("age")]
+    features = sl.fit_features(query, [sl.Lookup("item_id", width=4), sl.Text("title", width=4)], on=parts.train)
+    heard: list[Epoch] = []
+
+    def hear(epoch: Epoch) -> None:
+        heard.append(epoch)
+        if len(heard) == stop_after:
+            raise CutOff
+
+    model = sl.TwoTower(features, layers=[8, 4], dropout=0.3, item_bias=True)
+    return sl.train(model, parts, optimizer=optimizer, training=TRAINING, progress=False, on_epoch=hear, **settings)
+
+
+def weights(run: sl.Run) -> list[Any]:
+    return [tensor.tolist() for tensor in run.model.state_dict().values()]
+
+
+@pytest.mark.parametrize("optimizer", [sl.Adagrad(0.3), sl.AdamW(0.01)], ids=["adagrad", "adamw"])
+@pytest.mark.parametrize("every", [1, 2, 5])
+def test_a_training_that_was_cut_off_ends_with_the_very_same_weights(
+    parts: Split, tmp_path: Path, optimizer: Any, every: int
+) -> None:
+    whole = trained(parts, optimizer)
+    path = tmp_path / "checkpoint.safetensors"
+    with pytest.raises(CutOff):
+        trained(parts, optimizer, stop_after=3, checkpointing=sl.Checkpointing(path, every_steps=every))
+    heard: list[int] = []
+    resumed = trained(parts, optimizer, checkpointing=sl.Checkpointing(path, every_steps=every, resume=True))
+    heard.extend(epoch.number for epoch in resumed.history.epochs)
+    assert weights(resumed) == weights(whole)
+    assert heard == [epoch.number for epoch in whole.history.epochs]
+    assert [e.loss for e in resumed.history.epochs] == [e.loss for e in whole.history.epochs]
+    assert [e.metrics for e in resumed.history.epochs] == [e.metrics for e in whole.history.epochs]
+    assert resumed.history.best_epoch == whole.history.best_epoch
+
+
+def test_checkpoints_change_nothing_in_the_result(parts: Split, tmp_path: Path) -> None:
+    with_checkpoints = trained(
+        parts, sl.AdamW(0.01), checkpointing=sl.Checkpointing(tmp_path / "c.safetensors", every_steps=1)
+    )
+    assert weights(with_checkpoints) == weights(trained(parts, sl.AdamW(0.01)))
+
+
+def test_without_resume_a_checkpoint_is_not_read(parts: Split, tmp_path: Path) -> None:
+    path = tmp_path / "c.safetensors"
+    with pytest.raises(CutOff):
+        trained(parts, sl.AdamW(0.01), stop_after=2, checkpointing=sl.Checkpointing(path, every_steps=1))
+    again = trained(parts, sl.AdamW(0.01), checkpointing=sl.Checkpointing(path, every_minutes=None))
+    assert weights(again) == weights(trained(parts, sl.AdamW(0.01)))
+
+
+class TestRefused:
+    @pytest.fixture
+    def path(self, parts: Split, tmp_path: Path) -> Path:
+        path = tmp_path / "c.safetensors"
+        with pytest.raises(CutOff):
+            trained(parts, sl.AdamW(0.01), stop_after=1, checkpointing=sl.Checkpointing(path, every_steps=1))
+        return path
+
+    def test_the_checkpoint_of_other_settings(self, parts: Split, path: Path) -> None:
+        with pytest.raises(CheckpointError, match="belongs to a training with other settings or other data"):
+            trained(parts, sl.AdamW(0.02), checkpointing=sl.Checkpointing(path, resume=True))
+
+    def test_the_checkpoint_of_other_data(self, shop_data: sl.Dataset, path: Path) -> None:
+        other = sl.split_random(shop_data, test=0.3, validation=0.2, seed=3)
+        with pytest.raises(CheckpointError, match="belongs to a training with other settings or other data"):
+            trained(other, sl.AdamW(0.01), checkpointing=sl.Checkpointing(path, resume=True))
+
+    def test_a_damaged_checkpoint(self, parts: Split, path: Path) -> None:
+        path.write_bytes(path.read_bytes()[:100])
+        with pytest.raises(CheckpointError, match=r"is no checkpoint that can be read \(.*\)\. Train from the start\."):
+            trained(parts, sl.AdamW(0.01), checkpointing=sl.Checkpointing(path, resume=True))
+
+    def test_another_number_of_threads(self, parts: Split, path: Path) -> None:
+        before = torch.get_num_threads()
+        torch.set_num_threads(before + 1)
+        try:
+            with pytest.raises(CheckpointError, match=rf"Set OMP_NUM_THREADS={before} and resume again"):
+                trained(parts, sl.AdamW(0.01), checkpointing=sl.Checkpointing(path, resume=True))
+        finally:
+            torch.set_num_threads(before)
+
+    def test_steps_and_minutes_that_are_not_positive(self, tmp_path: Path) -> None:
+        with pytest.raises(SettingsError, match="every_steps should be greater than 0, but it is 0"):
+            sl.Checkpointing(tmp_path / "c", every_steps=0)
+
+
+PROGRAM = """
+import sys
+import numpy as np
+import torch
+import shortlist as sl
+torch.set_num_threads(int(sys.argv[1]))
+world = sl.synthetic.TasteWorld(num_groups=3, users_per_group=30, items_per_group=10, train_events=6, test_events=2)
+split = sl.split_random(world.data(), test=0.2, seed=1)
+features = sl.fit_features([sl.Lookup("user_id", width=8)], [sl.Lookup("item_id", width=8)], on=split.train)
+run = sl.train(
+    sl.TwoTower(features, layers=[16, 8], dropout=0.2), split, optimizer=sl.AdamW(0.01),
+    training=sl.Training(epochs=30, batch_size=32, validate_every=30, watch="test", seed=4), progress=False,
+    checkpointing=sl.Checkpointing(sys.argv[2], every_steps=3, resume=True),
+)
+np.save(sys.argv[3], run.item_vectors())
+"""
+
+
+@pytest.mark.parametrize("threads", [1, 2])
+def test_a_process_killed_at_random_moments_ends_as_one_never_disturbed(threads: int, tmp_path: Path) -> None:
+    program = tmp_path / "program.py"
+    program.write_text(textwrap.dedent(PROGRAM))
+
+    def start(checkpoint: str, vectors: str) -> subprocess.Popen[bytes]:
+        paths = [str(tmp_path / checkpoint), str(tmp_path / vectors)]
+        environment = {**os.environ, "OMP_NUM_THREADS": str(threads), "OMP_WAIT_POLICY": "passive"}
+        return subprocess.Popen([sys.executable, str(program), str(threads), *paths], env=environment)
+
+    assert start("whole.safetensors", "whole.npy").wait() == 0
+    moments = np.random.default_rng(threads)
+    checkpoint, kills = tmp_path / "cut.safetensors", 0
+    while True:
+        process = start("cut.safetensors", "cut.npy")
+        if kills < int(os.environ.get("SHORTLIST_TEST_KILLS", "2")):
+            before = checkpoint.stat().st_mtime_ns if checkpoint.exists() else 0
+            while process.poll() is None and (checkpoint.stat().st_mtime_ns if checkpoint.exists() else 0) == before:
+                time.sleep(0.002)  # until it has written a checkpoint of its own, so that each kill falls in training
+            time.sleep(float(moments.uniform(0, 0.15)))
+            process.send_signal(signal.SIGKILL)
+            kills += 1
+        ended = process.wait()
+        assert ended in (0, -signal.SIGKILL)
+        if ended == 0:
+            break
+    assert np.array_equal(np.load(tmp_path / "cut.npy"), np.load(tmp_path / "whole.npy"))
+    assert not [path for path in tmp_path.iterdir() if path.name.startswith(".whole")]
+
+
+def test_the_epochs_of_a_checkpoint_are_plain_values(parts: Split, tmp_path: Path) -> None:
+    run = trained(parts, sl.AdamW(0.01), checkpointing=sl.Checkpointing(tmp_path / "c.safetensors", every_steps=1))
+    assert Epoch(**dataclasses.asdict(run.history.epochs[0])) == run.history.epochs[0]
