@@ -67,6 +67,22 @@ def test_a_training_that_was_cut_off_ends_with_the_very_same_weights(
     assert resumed.history.best_epoch == whole.history.best_epoch
 
 
+def test_a_training_cut_off_between_its_last_step_and_the_validation_goes_on_with_the_validation(
+    parts: Split, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def die(*_: object, **__: object) -> None:
+        raise CutOff
+
+    path = tmp_path / "c.safetensors"
+    with monkeypatch.context() as patch:
+        patch.setattr(sys.modules["shortlist.experiment.train"], "evaluate", die)
+        with pytest.raises(CutOff):
+            trained(parts, sl.AdamW(0.01), checkpointing=sl.Checkpointing(path, every_steps=1))
+    resumed = trained(parts, sl.AdamW(0.01), checkpointing=sl.Checkpointing(path, resume=True))
+    assert weights(resumed) == weights(trained(parts, sl.AdamW(0.01)))
+    assert resumed.history.epochs[0].metrics
+
+
 def test_checkpoints_change_nothing_in_the_result(parts: Split, tmp_path: Path) -> None:
     with_checkpoints = trained(
         parts, sl.AdamW(0.01), checkpointing=sl.Checkpointing(tmp_path / "c.safetensors", every_steps=1)

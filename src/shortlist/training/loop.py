@@ -91,20 +91,20 @@ def fit(
             number = len(epochs) + 1
             started = time.perf_counter()
             order.set_state(place.order)
+            steps_before = (number - 1) * events.num_batches(training.batch_size)
             for batch in events.epoch(training.batch_size, order, log_q, skip=place.steps):
                 value = _step(model, batch, loss, optimizer)
                 place.steps += 1
                 place.total_loss += value
-                step = (number - 1) * events.num_batches(training.batch_size) + place.steps
-                _refuse_diverged(value, step, number, place.steps)
-                if checkpoints and checkpoints.due(step):
+                _refuse_diverged(value, steps_before + place.steps, number, place.steps)
+                if checkpoints and checkpoints.due(steps_before + place.steps):
                     checkpoints.write(place, model, optimizer)
             trained = time.perf_counter()
             metrics = {}
             if validate and (number % training.validate_every == 0 or number == training.epochs):
                 model.eval()
                 metrics = validate()
-            mean_loss = place.total_loss / place.steps
+            mean_loss, step = place.total_loss / place.steps, steps_before + place.steps
             epoch = Epoch(number, mean_loss, trained - started, time.perf_counter() - trained, metrics)
             epochs.append(epoch)
             best.look_at(epoch, model)
