@@ -8,21 +8,30 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
 
-__all__ = ["new_folder", "write_file"]
+__all__ = ["new_file", "new_folder", "write_file"]
 
 
-def write_file(path: Path, content: bytes) -> Path:
-    """Write the file beside its place, flush it to disk, and rename it over what stood there; the path comes back.
+@contextmanager
+def new_file(path: Path) -> Iterator[Path]:
+    """A place beside `path` to write a file to; once the block ends without an error, it is flushed and renamed.
 
-    A reader finds the old file or the new, never a half. Raises `OSError`.
+    A reader finds what stood at `path` or the new file, never a half. Raises `OSError`.
     """
     draft = path.with_name(f".{path.name}.{secrets.token_hex(4)}")
     try:
-        _write(draft, content)
+        yield draft
+        with draft.open("rb") as file:
+            os.fsync(file.fileno())
         draft.replace(path)
         _flush_folder(path.parent)
     finally:
         draft.unlink(missing_ok=True)
+
+
+def write_file(path: Path, content: bytes) -> Path:
+    """Put the content at `path` as `new_file` does; the path comes back."""
+    with new_file(path) as draft:
+        draft.write_bytes(content)
     return path
 
 
@@ -45,13 +54,6 @@ def new_folder(path: Path) -> Iterator[Path]:
         _flush_folder(path.parent)
     finally:
         shutil.rmtree(draft, ignore_errors=True)
-
-
-def _write(path: Path, content: bytes) -> None:
-    with path.open("wb") as file:
-        file.write(content)
-        file.flush()
-        os.fsync(file.fileno())
 
 
 def _flush_folder(path: Path) -> None:

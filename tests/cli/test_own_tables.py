@@ -14,6 +14,7 @@ from typer.testing import CliRunner
 
 import shortlist as sl
 from shortlist.cli.main import app, main
+from shortlist.errors import CheckpointError, SettingsError
 
 ROOT = Path(__file__).parents[2]
 BERLIN = "Europe/Berlin"
@@ -205,3 +206,27 @@ def test_what_is_wrong_is_said_in_a_sentence_and_nothing_is_left(
     assert (end.value.code, says in printed) == (code, True), printed
     assert "Traceback" not in printed
     assert sorted(path for path in folder.rglob("*") if path.name != "runs") == before
+
+
+def test_a_run_that_cannot_be_resumed_keeps_its_history(folder: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    run("train", "clicks.parquet", "--epochs", "2", "--quiet", "--out", "cut")
+    Path("cut/bundle").rename("moved")
+    Path("cut/checkpoint.safetensors").write_bytes(b"no checkpoint")
+    before = Path("cut/history.jsonl").read_text()
+    assert len(before.splitlines()) == 2
+    with pytest.raises(CheckpointError, match="is no checkpoint that can be read"):
+        run("train", "--resume", "cut", "--quiet")
+    assert Path("cut/history.jsonl").read_text() == before
+
+
+@pytest.mark.parametrize(
+    ("data", "says"),
+    [
+        ("experiment.toml", "--items does not go with this: experiment.toml names its own tables and roles"),
+        ("movielens-100k", "--items does not go with this: the data set movielens-100k brings its own tables"),
+    ],
+)
+def test_describe_refuses_flags_that_it_would_not_use(folder: Path, data: str, says: str) -> None:
+    Path("experiment.toml").write_text(run("init", "clicks.parquet"))
+    with pytest.raises(SettingsError, match=says):
+        run("describe", data, "--items", "items.parquet")

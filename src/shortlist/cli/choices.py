@@ -7,10 +7,23 @@ from typing import Annotated, Any
 import typer
 
 import shortlist as sl
-from shortlist.cli.data import propose_experiment
+from shortlist.cli.tables import Tables
 from shortlist.errors import SettingsError
 
-__all__ = ["Epochs", "Preset", "Set", "changes", "choose_experiment", "parse_layers"]
+__all__ = [
+    "DATA_HELP",
+    "Data",
+    "Epochs",
+    "Preset",
+    "Set",
+    "changes",
+    "choose_experiment",
+    "parse_layers",
+    "propose_experiment",
+]
+
+DATA_HELP = "The name of a data set, a table of events (Parquet, CSV, JSON lines), or an experiment.toml."
+Data = Annotated[str, typer.Argument(help=DATA_HELP, metavar="DATA")]
 
 Preset = Annotated[
     str | None, typer.Option(help="The preset to start from; the data set's own where this is left out.")
@@ -22,9 +35,7 @@ Set = Annotated[
 ]
 
 
-def choose_experiment(
-    data: str, preset: str | None, options: dict[str, Any], changed: dict[str, Any]
-) -> "sl.Experiment":
+def choose_experiment(data: str, preset: str | None, tables: Tables, changed: dict[str, Any]) -> "sl.Experiment":
     """The experiment that a command names, with the flags laid over it.
 
     DATA is an experiment file, a data set's name (with its own preset or the one named), or a table of events, for
@@ -32,18 +43,36 @@ def choose_experiment(
     go together.
     """
     if Path(data).suffix == ".toml":
-        _refuse(options, f"{data} names its own tables and roles")
+        _refuse(tables, f"{data} names its own tables and roles")
         _refuse({"preset": preset} if preset else {}, f"{data} is a whole experiment")
         return sl.load_experiment(data).override(changed)
     if data in sl.datasets.NAMES:
-        _refuse(options, f"the data set {data} brings its own tables and roles")
+        _refuse(tables, f"the data set {data} brings its own tables and roles")
         return sl.load_preset(preset or data).override(sl.settings.merge({"data": {"source": data}}, changed))
     _refuse({"preset": preset} if preset else {}, "a preset is for the data set that it names")
-    proposal = propose_experiment(data, options)
+    proposal = propose_experiment(data, tables)
     for doubt in (doubt for doubts in proposal.doubts.values() for doubt in doubts):
         typer.echo(f"Note: {doubt}", err=True)
     experiment = sl.Experiment.read(proposal.tables, "the proposed experiment")
     return experiment.model_copy(update={"data": experiment.data.relative_to(Path())}).override(changed)
+
+
+def propose_experiment(data: str, tables: Tables) -> "sl.settings.Proposal":
+    """An experiment for tables: columns looked at, flags kept."""
+    if not Path(data).suffix and not Path(data).exists() and "*" not in data:
+        sl.datasets.load(data)  # it looks like a name, and raises naming the known ones
+    sources: dict[str, Any] = {"interactions": data}
+    sources |= {name: tables[name] for name in ("items", "users") if name in tables}
+    frames = {name: sl.read_table(source) for name, source in sources.items()}
+    roles: dict[str, str | None] = {
+        name: tables[name] for name in ("query_id", "item_id", "label", "time", "weight") if name in tables
+    }
+    proposal = sl.propose(frames, sources, roles)
+    if "time_unit" in tables:
+        proposal.tables["data"]["roles"]["time_unit"] = tables["time_unit"]
+    if "drop_unknown_items" in tables:
+        proposal.tables["data"]["unknown_items"] = "drop"
+    return proposal
 
 
 def _refuse(options: dict[str, Any], reason: str) -> None:

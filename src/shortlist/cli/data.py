@@ -1,53 +1,18 @@
-"""Commands about data, and how a command names the data that it works on."""
+"""Commands about data."""
 
-from pathlib import Path
-from typing import Annotated, Any, Literal
+from typing import Annotated, Any
 
 import typer
 
 import shortlist as sl
+from shortlist.cli.choices import Data, choose_experiment, propose_experiment
 from shortlist.cli.output import AsJson, show, table
+from shortlist.cli.tables import Tables, table_flags
 from shortlist.errors import SettingsError
 
-__all__ = [
-    "DATA_HELP",
-    "Data",
-    "DropUnknownItems",
-    "ItemId",
-    "Items",
-    "Label",
-    "QueryId",
-    "Time",
-    "TimeUnit",
-    "Users",
-    "Weight",
-    "commands",
-    "load",
-    "propose_experiment",
-    "table_options",
-]
+__all__ = ["commands", "load"]
 
 commands = typer.Typer()
-DATA_HELP = "The name of a data set, a table of events (Parquet, CSV, JSON lines), or an experiment.toml."
-Data = Annotated[str, typer.Argument(help=DATA_HELP, metavar="DATA")]
-Items = Annotated[str | None, typer.Option(help="The table of items.")]
-Users = Annotated[str | None, typer.Option(help="The table of users.")]
-QueryId = Annotated[str | None, typer.Option(help="The column that says who asked; found by itself where left out.")]
-ItemId = Annotated[str | None, typer.Option(help="The column that says which item; found by itself.")]
-Label = Annotated[str | None, typer.Option(help="The items' column that says what an item is called.")]
-Time = Annotated[str | None, typer.Option(help="The column that says when.")]
-TimeUnit = Annotated[
-    Literal["s", "ms", "us", "ns"] | None, typer.Option(help="What whole numbers in the time column count since 1970.")
-]
-Weight = Annotated[str | None, typer.Option(help="The column that says how much an event counts.")]
-DropUnknownItems = Annotated[
-    bool, typer.Option("--drop-unknown-items", help="Leave out events whose item the table of items does not hold.")
-]
-
-
-def table_options(**options: Any) -> dict[str, Any]:
-    """The table flags that were given, by name."""
-    return {name: value for name, value in options.items() if value not in (None, False)}
 
 
 def load(experiment: "sl.Experiment") -> "sl.Dataset":
@@ -55,24 +20,6 @@ def load(experiment: "sl.Experiment") -> "sl.Dataset":
     if experiment.data.source is not None:
         sl.datasets.fetch(experiment.data.source, announce=_announce)
     return experiment.data.load()
-
-
-def propose_experiment(data: str, options: dict[str, Any]) -> "sl.settings.Proposal":
-    """An experiment for tables: columns looked at, flags kept."""
-    if not Path(data).suffix and not Path(data).exists() and "*" not in data:
-        sl.datasets.load(data)  # it looks like a name, and raises naming the known ones
-    sources: dict[str, Any] = {"interactions": data}
-    sources |= {name: options[name] for name in ("items", "users") if name in options}
-    frames = {name: sl.read_table(source) for name, source in sources.items()}
-    roles: dict[str, str | None] = {
-        name: options[name] for name in ("query_id", "item_id", "label", "time", "weight") if name in options
-    }
-    proposal = sl.propose(frames, sources, roles)
-    if "time_unit" in options:
-        proposal.tables["data"]["roles"]["time_unit"] = options["time_unit"]
-    if "drop_unknown_items" in options:
-        proposal.tables["data"]["unknown_items"] = "drop"
-    return proposal
 
 
 @commands.command(epilog="Example: shortlist fetch movielens-100k")
@@ -86,27 +33,16 @@ def fetch(
 
 
 @commands.command(epilog="Example: shortlist init clicks.parquet --items items.parquet > experiment.toml")
+@table_flags
 def init(
     data: Annotated[str, typer.Argument(help="The table of events (Parquet, CSV, JSON lines).", metavar="EVENTS")],
-    items: Items = None,
-    users: Users = None,
-    query_id: QueryId = None,
-    item_id: ItemId = None,
-    label: Label = None,
-    time: Time = None,
-    time_unit: TimeUnit = None,
-    weight: Weight = None,
-    drop_unknown_items: DropUnknownItems = False,
+    tables: Tables,
     as_json: AsJson = False,
 ) -> None:
     """Look at tables and print an experiment file for them: roles, features, a split, and every doubt as a comment."""
-    options = table_options(
-        items=items, users=users, query_id=query_id, item_id=item_id, label=label, time=time, time_unit=time_unit,
-        weight=weight, drop_unknown_items=drop_unknown_items,
-    )  # fmt: skip
     if data in sl.datasets.NAMES or data.endswith(".toml"):
         raise SettingsError(f"init looks at tables, and {data} is none; shortlist preset {data} prints a preset.")
-    proposal = propose_experiment(data, options)
+    proposal = propose_experiment(data, tables)
     experiment = sl.Experiment.read(proposal.tables, "the proposed experiment")
     experiment.data.load()  # raises now for tables that training would refuse
     show(
@@ -126,35 +62,15 @@ def preset(
 
 
 @commands.command(epilog="Example: shortlist describe movielens-100k --json")
+@table_flags
 def describe(
     data: Data,
-    items: Items = None,
-    users: Users = None,
-    query_id: QueryId = None,
-    item_id: ItemId = None,
-    label: Label = None,
-    time: Time = None,
-    time_unit: TimeUnit = None,
-    weight: Weight = None,
-    drop_unknown_items: DropUnknownItems = False,
+    tables: Tables,
     as_json: AsJson = False,
 ) -> None:
     """Show what data holds: counts, roles, columns, missing values, time span, popularity."""
-    options = table_options(
-        items=items, users=users, query_id=query_id, item_id=item_id, label=label, time=time, time_unit=time_unit,
-        weight=weight, drop_unknown_items=drop_unknown_items,
-    )  # fmt: skip
-    described = sl.describe(_dataset(data, options))
+    described = sl.describe(load(choose_experiment(data, None, tables, {})))
     show(described, as_json, lambda: _show_description(data, described))
-
-
-def _dataset(data: str, options: dict[str, Any]) -> "sl.Dataset":
-    if data in sl.datasets.NAMES:
-        sl.datasets.fetch(data, announce=_announce)
-        return sl.datasets.load(data)
-    if Path(data).suffix == ".toml":
-        return load(sl.load_experiment(data))
-    return load(sl.Experiment.read(propose_experiment(data, options).tables, "the proposed experiment"))
 
 
 def _show_description(source: str, described: dict[str, Any]) -> None:

@@ -7,7 +7,7 @@ import math
 from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from pathlib import Path
-from typing import TYPE_CHECKING, Any, Self
+from typing import TYPE_CHECKING, Any
 
 import typer
 
@@ -58,22 +58,19 @@ def unfinished_run(folder: Path) -> "sl.Experiment":
 class HistoryFile:
     """The history of a run as JSON lines, one an epoch, written as the epochs end.
 
-    A resumed training tells of its earlier epochs again, so the file starts anew and holds none twice.
+    A resumed training tells of its earlier epochs again, so the file starts anew with the first of them and holds
+    none twice; where the training cannot be resumed, it stays as it was.
     """
 
     def __init__(self, path: Path) -> None:
-        self._file = path.open("w", encoding="utf-8")
-
-    def __enter__(self) -> Self:
-        return self
-
-    def __exit__(self, *_: object) -> None:
-        self._file.close()
+        self._path = path
+        self._mode = "w"
 
     def write(self, epoch: "Epoch") -> None:
         """One epoch more."""
-        self._file.write(json.dumps(dataclasses.asdict(epoch)) + "\n")
-        self._file.flush()
+        with self._path.open(self._mode, encoding="utf-8") as file:
+            file.write(json.dumps(dataclasses.asdict(epoch)) + "\n")
+        self._mode = "a"
 
 
 def read_references(paths: Sequence[Path], metric: str) -> dict[str, dict[str, Any]]:

@@ -9,24 +9,11 @@ import typer
 
 import shortlist as sl
 from shortlist.atomic import write_file
-from shortlist.cli.choices import Epochs, Preset, Set, changes, choose_experiment, parse_layers
-from shortlist.cli.data import (
-    DATA_HELP,
-    Data,
-    DropUnknownItems,
-    ItemId,
-    Items,
-    Label,
-    QueryId,
-    Time,
-    TimeUnit,
-    Users,
-    Weight,
-    load,
-    table_options,
-)
+from shortlist.cli.choices import DATA_HELP, Data, Epochs, Preset, Set, changes, choose_experiment, parse_layers
+from shortlist.cli.data import load
 from shortlist.cli.output import AsJson, show, show_metrics, table
 from shortlist.cli.runs import HistoryFile, draw_curves, output_folder, read_references, unfinished_run
+from shortlist.cli.tables import Tables, table_flags
 from shortlist.errors import SettingsError
 
 __all__ = ["commands"]
@@ -37,17 +24,10 @@ Quiet = Annotated[bool, typer.Option("--quiet", help="Draw no progress bar on st
 
 
 @commands.command(epilog="Example: shortlist train movielens-100k --layers 64,32 --seed 1 --out films")
+@table_flags
 def train(
+    tables: Tables,
     data: Annotated[str | None, typer.Argument(help=DATA_HELP, metavar="DATA")] = None,
-    items: Items = None,
-    users: Users = None,
-    query_id: QueryId = None,
-    item_id: ItemId = None,
-    label: Label = None,
-    time: Time = None,
-    time_unit: TimeUnit = None,
-    weight: Weight = None,
-    drop_unknown_items: DropUnknownItems = False,
     preset: Preset = None,
     layers: Annotated[str | None, typer.Option(help="Widths of the dense layers, such as 64,32.")] = None,
     epochs: Epochs = None,
@@ -64,7 +44,11 @@ def train(
         int | None, typer.Option(help="Write a checkpoint after every so many steps, too.")
     ] = None,
     without_history: Annotated[
-        bool, typer.Option("--without-history", help="Save no list of what each user had touched: it is personal data.")
+        bool,
+        typer.Option(
+            "--without-history",
+            help="Save no list of what each user had touched: it is personal data. Give it again with --resume.",
+        ),
     ] = False,
     quiet: Quiet = False,
     as_json: AsJson = False,
@@ -79,18 +63,14 @@ def train(
         changed = sl.settings.merge(changed, {"model": {"two_tower": {"layers": parse_layers(layers)}}})
     if seed is not None:
         changed = sl.settings.merge(changed, {"training": {"schedule": {"seed": seed}}})
-    options = table_options(
-        items=items, users=users, query_id=query_id, item_id=item_id, label=label, time=time, time_unit=time_unit,
-        weight=weight, drop_unknown_items=drop_unknown_items,
-    )  # fmt: skip
     if (data is None) == (resume is None):
         raise SettingsError("train wants either DATA or --resume with the folder of a run that was cut off.")
     if data is None:
-        if changed or options or preset or out:
+        if changed or tables or preset or out:
             raise SettingsError("A run resumes with its own data and settings; --resume goes with no other of these.")
         experiment = unfinished_run(resume or Path())
     else:
-        experiment = choose_experiment(data, preset, options, changed)
+        experiment = choose_experiment(data, preset, tables, changed)
     dataset = load(experiment)
     with nullcontext(resume) if resume else output_folder(out) as folder:
         checkpointing = sl.Checkpointing(
@@ -100,10 +80,13 @@ def train(
             resume=resume is not None,
         )
         write_file(folder / "experiment.toml", experiment.to_toml().encode())
-        with HistoryFile(folder / "history.jsonl") as history:
-            run = sl.run_experiment(
-                experiment, data=dataset, progress=not quiet, on_epoch=history.write, checkpointing=checkpointing
-            )
+        run = sl.run_experiment(
+            experiment,
+            data=dataset,
+            progress=not quiet,
+            on_epoch=HistoryFile(folder / "history.jsonl").write,
+            checkpointing=checkpointing,
+        )
         assessment = run.evaluate()
         bundle = run.save(folder / "bundle", assessment, with_history=not without_history)
         checkpointing.path.unlink(missing_ok=True)
@@ -122,17 +105,10 @@ def train(
 
 
 @commands.command(epilog="Example: shortlist compare movielens-100k --preset tutorial --epochs 20")
+@table_flags
 def compare(
     data: Data,
-    items: Items = None,
-    users: Users = None,
-    query_id: QueryId = None,
-    item_id: ItemId = None,
-    label: Label = None,
-    time: Time = None,
-    time_unit: TimeUnit = None,
-    weight: Weight = None,
-    drop_unknown_items: DropUnknownItems = False,
+    tables: Tables,
     preset: Preset = None,
     layers: Annotated[list[str] | None, typer.Option(help="Widths of one depth, such as 64,32. Repeat it.")] = None,
     epochs: Epochs = None,
@@ -147,11 +123,7 @@ def compare(
 ) -> None:
     """Train several depths with several seeds: the table, the curves, and which differences are real."""
     depths = [parse_layers(depth) for depth in layers or ["32", "64,32", "128,64,32"]]
-    options = table_options(
-        items=items, users=users, query_id=query_id, item_id=item_id, label=label, time=time, time_unit=time_unit,
-        weight=weight, drop_unknown_items=drop_unknown_items,
-    )  # fmt: skip
-    experiment = choose_experiment(data, preset, options, changes(epochs, settings))
+    experiment = choose_experiment(data, preset, tables, changes(epochs, settings))
     dataset = load(experiment)
     protocol = experiment.evaluation.protocol
     metric = protocol.decisive(dataset.num_items)

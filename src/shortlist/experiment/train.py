@@ -52,19 +52,10 @@ def train(
     model.initialize(training.seed)
     tables = Tables(model.features, split.train)
     events = Events(tables, split.train)
-    run = functools.partial(
-        fit,
-        model,
-        events,
-        loss=_loss_function(loss),
-        optimizer=make_optimizer(optimizer, model),
-        training=training,
-        log_q=events.log_q() if loss.log_q else None,
-        validate=_watch(model, tables, split, training, protocol),
-        checkpoints=None
-        if checkpointing is None
-        else Checkpoints(checkpointing, _identity(model, split, loss, optimizer, training)),
-    )
+    validate = _watch(model, tables, split, training, protocol)
+    checkpoints = None
+    if checkpointing is not None:
+        checkpoints = Checkpoints(checkpointing, _identity(model, split, loss, optimizer, training))
     with ProgressBar(training.metric or decisive, shown=progress) as bar:
         bar.expect(training.epochs)
 
@@ -73,7 +64,17 @@ def train(
             if on_epoch is not None:
                 on_epoch(epoch)
 
-        history = run(on_epoch=hear)
+        history = fit(
+            model,
+            events,
+            loss=_loss_function(loss),
+            optimizer=make_optimizer(optimizer, model),
+            training=training,
+            log_q=events.log_q() if loss.log_q else None,
+            validate=validate,
+            on_epoch=hear,
+            checkpoints=checkpoints,
+        )
     model.eval()
     return Run(model, split, tables, loss, optimizer, training, protocol, history, fit_on)
 

@@ -1,7 +1,5 @@
 """Lists for a whole file of queries, streamed from Parquet to Parquet."""
 
-import os
-import secrets
 from collections.abc import Callable, Iterator
 from pathlib import Path
 from typing import Any
@@ -9,6 +7,7 @@ from typing import Any
 import polars as pl
 from polars.io.plugins import register_io_source
 
+from shortlist.atomic import new_file
 from shortlist.data.readers import Source, read_table
 from shortlist.errors import DataError, SettingsError
 from shortlist.recommender.recommender import Recommender
@@ -60,17 +59,12 @@ def recommend_file(
                 on_batch(batch.height)
             batch = next(batches, None)
 
-    draft = out.with_name(f".{out.name}.{secrets.token_hex(4)}")
     try:
         out.parent.mkdir(parents=True, exist_ok=True)
-        register_io_source(answer, schema=schema).sink_parquet(draft, maintain_order=True)
-        with draft.open("rb") as file:
-            os.fsync(file.fileno())
-        draft.replace(out)
+        with new_file(out) as draft:
+            register_io_source(answer, schema=schema).sink_parquet(draft, maintain_order=True)
     except OSError as error:
         raise SettingsError(f"{out} cannot be written: {error}. Name another file.") from error
-    finally:
-        draft.unlink(missing_ok=True)
     return count
 
 

@@ -108,7 +108,7 @@ def fit(
             epoch = Epoch(number, mean_loss, trained - started, time.perf_counter() - trained, metrics)
             epochs.append(epoch)
             best.look_at(epoch, model)
-            place = Place(order.get_state(), epochs=[dataclasses.asdict(done) for done in epochs])
+            place = Place(order.get_state(), epochs=[*place.epochs, dataclasses.asdict(epoch)])
             best.put_down(place)
             if checkpoints and checkpoints.due(step):
                 checkpoints.write(place, model, optimizer)
@@ -149,37 +149,6 @@ def _refuse_nonfinite(model: TwoTower, epoch: int) -> None:
                 f"The weights {name} hold NaN or infinity after the last step (epoch {epoch}). Lower the learning "
                 "rate or raise the temperature, and look for extreme values in the features."
             )
-
-
-def _train_epoch(
-    model: TwoTower,
-    events: Events,
-    loss: Loss,
-    optimizer: Optimizer,
-    batch_size: int,
-    order: torch.Generator,
-    log_q: Tensor | None,
-    number: int,
-) -> float:
-    model.train()
-    total, steps = 0.0, 0
-    for batch in events.epoch(batch_size, order, log_q):
-        queries = model.encode_queries(batch.query_inputs).squeeze(1)  # [B, 1, D] -> [B, D]
-        items = model.encode_items(batch.item_inputs)
-        value = loss(queries, items, batch.positives)
-        steps += 1
-        number_value = float(value.detach())
-        if not math.isfinite(number_value):
-            step = (number - 1) * events.num_batches(batch_size) + steps
-            raise DivergedError(
-                f"The loss became {number_value} at step {step} (epoch {number}, batch {steps}). Lower the learning "
-                "rate or raise the temperature, and look for extreme values in the features."
-            )
-        optimizer.zero_grad(set_to_none=True)
-        value.backward()  # type: ignore[no-untyped-call]
-        optimizer.step()
-        total += number_value
-    return total / steps
 
 
 class _Best:
