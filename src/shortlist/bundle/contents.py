@@ -1,6 +1,7 @@
 """What a bundle holds."""
 
 import dataclasses
+from pathlib import Path
 from typing import Any
 
 import numpy as np
@@ -21,11 +22,12 @@ class Bundle:
     """A trained model as it is saved and served.
 
     `experiment` are the settings as tables, with `data.source` None where the data came from Python. `data`
-    describes the data: its fingerprint, its roles, its numbers of events, users and items. `items` has one row
-    a catalogue item with columns id, label and popularity (training events); `users` has the id and the query
-    features' columns of every user, `user_events` [U] int64 how many training events each has (0: training does not
-    know this user). `item_vectors` [N, D] belong to the rows of `items`. `seen` holds what
-    users touched before the test events, None where it was left out. `history` is the training's epochs,
+    describes the data: its fingerprint, its roles, its numbers of events, users and items. The towers are ONNX graphs
+    that say where in `weights`, a safetensors file, their numbers lie: its bytes, or the path of a saved one, which is
+    mapped and not read. `items` has one row a catalogue item with columns id, label and popularity (training events);
+    `users` has the id and the query features' columns of every user, `user_events` [U] int64 how many training events
+    each has (0: training does not know this user). `item_vectors` [N, D] belong to the rows of `items`. `seen` holds
+    what users touched before the test events, None where it was left out. `history` is the training's epochs,
     `evaluation` what the model scored (None: not evaluated).
     """
 
@@ -34,6 +36,7 @@ class Bundle:
     features: Features
     query_tower: bytes
     item_tower: bytes
+    weights: bytes | Path
     items: pl.DataFrame
     users: pl.DataFrame
     user_events: npt.NDArray[np.int64]

@@ -1,25 +1,32 @@
 """The files of a bundle: one place that says what each part is called and how it is written and read."""
 
+import hashlib
 import io
 import json
+from pathlib import Path
 from typing import Any
 
 import numpy as np
+import numpy.typing as npt
 import polars as pl
-from safetensors.numpy import load as load_tensors
 from safetensors.numpy import save as save_tensors
 
 from shortlist.bundle.contents import Bundle
 from shortlist.data.seen import Seen
 from shortlist.features import Features
 
-__all__ = ["MANIFEST", "MANIFEST_HASH", "REQUIRED", "bundle_from_files", "files_of_bundle"]
+__all__ = ["MANIFEST", "MANIFEST_HASH", "REQUIRED", "WEIGHTS", "bundle_from_folder", "files_of_bundle", "manifest_hash"]
 
 MANIFEST, MANIFEST_HASH = "manifest.json", "manifest.sha256"
+# The one copy of the towers' weights, which both graphs point into.
+WEIGHTS = "weights.safetensors"
+# How safetensors calls the types of a bundle's arrays.
+DTYPES = {"F32": np.float32, "I64": np.int64}
 REQUIRED = (
     "features.json",
     "query.onnx",
     "item.onnx",
+    WEIGHTS,
     "items.parquet",
     "users.parquet",
     "training.safetensors",
@@ -34,6 +41,7 @@ def files_of_bundle(bundle: Bundle) -> dict[str, bytes]:
         "features.json": _to_json(bundle.features.to_json()),
         "query.onnx": bundle.query_tower,
         "item.onnx": bundle.item_tower,
+        WEIGHTS: bundle.weights if isinstance(bundle.weights, bytes) else bundle.weights.read_bytes(),
         "items.parquet": _to_parquet(bundle.items),
         "users.parquet": _to_parquet(bundle.users),
         "training.safetensors": save_tensors({"user_events": np.ascontiguousarray(bundle.user_events)}),
@@ -47,23 +55,49 @@ def files_of_bundle(bundle: Bundle) -> dict[str, bytes]:
     return files
 
 
-def bundle_from_files(manifest: dict[str, Any], files: dict[str, bytes]) -> Bundle:
-    """The bundle that `files_of_bundle` took apart."""
-    seen = load_tensors(files["seen.safetensors"]) if "seen.safetensors" in files else None
+def bundle_from_folder(folder: Path, manifest: dict[str, Any]) -> Bundle:
+    """The bundle whose files lie in the folder; numbers stay on disk, mapped, until something reads them."""
+    seen = _map_tensors(folder / "seen.safetensors") if "seen.safetensors" in manifest["files"] else None
+    evaluation = _from_json(folder / "evaluation.json") if "evaluation.json" in manifest["files"] else None
     return Bundle(
         experiment=manifest["experiment"],
         data=manifest["data"],
-        features=Features.from_json(json.loads(files["features.json"])),
-        query_tower=files["query.onnx"],
-        item_tower=files["item.onnx"],
-        items=pl.read_parquet(io.BytesIO(files["items.parquet"])),
-        users=pl.read_parquet(io.BytesIO(files["users.parquet"])),
-        user_events=load_tensors(files["training.safetensors"])["user_events"],
-        item_vectors=load_tensors(files["item_vectors.safetensors"])["vectors"],
+        features=Features.from_json(_from_json(folder / "features.json")),
+        query_tower=(folder / "query.onnx").read_bytes(),
+        item_tower=(folder / "item.onnx").read_bytes(),
+        weights=folder / WEIGHTS,
+        items=pl.read_parquet(folder / "items.parquet"),
+        users=pl.read_parquet(folder / "users.parquet"),
+        user_events=_map_tensors(folder / "training.safetensors")["user_events"],
+        item_vectors=_map_tensors(folder / "item_vectors.safetensors")["vectors"],
         seen=None if seen is None else Seen(seen["offsets"], seen["item_rows"]),
-        history=[json.loads(line) for line in files["history.jsonl"].splitlines()],
-        evaluation=json.loads(files["evaluation.json"]) if "evaluation.json" in files else None,
+        history=[json.loads(line) for line in (folder / "history.jsonl").read_bytes().splitlines()],
+        evaluation=evaluation,
     )
+
+
+def manifest_hash(manifest: bytes) -> bytes:
+    """What stands in the file beside the manifest."""
+    return hashlib.sha256(manifest).hexdigest().encode() + b"\n"
+
+
+def _map_tensors(path: Path) -> dict[str, npt.NDArray[Any]]:
+    """The arrays of a safetensors file, read-only, as views of the mapped file.
+
+    Source of the layout: https://huggingface.co/docs/safetensors.
+    """
+    mapped = np.memmap(path, np.uint8, mode="r")
+    begin = 8 + int.from_bytes(mapped[:8].tobytes(), "little")
+    tensors = {}
+    for name, entry in json.loads(mapped[8:begin].tobytes()).items():
+        start, stop = entry["data_offsets"]
+        numbers = mapped[begin + start : begin + stop].view(np.ndarray)
+        tensors[name] = numbers.view(DTYPES[entry["dtype"]]).reshape(entry["shape"])
+    return tensors
+
+
+def _from_json(path: Path) -> Any:
+    return json.loads(path.read_bytes())
 
 
 def _to_json(value: Any) -> bytes:

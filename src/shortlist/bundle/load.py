@@ -2,11 +2,12 @@
 
 import hashlib
 import json
+from io import BufferedReader
 from pathlib import Path, PurePosixPath
 from typing import Any
 
 from shortlist.bundle.contents import FORMAT, Bundle
-from shortlist.bundle.files import MANIFEST, MANIFEST_HASH, REQUIRED, bundle_from_files
+from shortlist.bundle.files import MANIFEST, MANIFEST_HASH, REQUIRED, bundle_from_folder, manifest_hash
 from shortlist.errors import BundleError
 
 __all__ = ["load_bundle"]
@@ -25,8 +26,7 @@ def load_bundle(path: str | Path) -> Bundle:
     if not (folder / MANIFEST).is_file():
         raise BundleError(f"{folder} is no bundle: there is no {MANIFEST} in it. Name the folder that train wrote.")
     text = _read(folder, MANIFEST)
-    expected = _read(folder, MANIFEST_HASH).decode("ascii", "replace").strip()
-    if hashlib.sha256(text).hexdigest() != expected:
+    if manifest_hash(text) != _read(folder, MANIFEST_HASH):
         raise _damaged(folder, MANIFEST)
     manifest: Any = json.loads(text)
     if not isinstance(manifest, dict) or not isinstance(manifest.get("files"), dict):
@@ -40,12 +40,11 @@ def load_bundle(path: str | Path) -> Bundle:
     if missing:
         raise BundleError(f"{folder} is not whole: its {MANIFEST} does not list {missing[0]}. Train anew.")
     _refuse_strangers(folder, manifest["files"])
-    files = {}
     for name, digest in manifest["files"].items():
-        files[name] = _read(folder, name)
-        if hashlib.sha256(files[name]).hexdigest() != digest:
-            raise _damaged(folder, name)
-    return bundle_from_files(manifest, files)
+        with _open(folder, name) as file:
+            if hashlib.file_digest(file, "sha256").hexdigest() != digest:
+                raise _damaged(folder, name)
+    return bundle_from_folder(folder, manifest)
 
 
 def _refuse_strangers(folder: Path, listed: dict[str, str]) -> None:
@@ -60,11 +59,16 @@ def _refuse_strangers(folder: Path, listed: dict[str, str]) -> None:
 
 
 def _read(folder: Path, name: str) -> bytes:
+    with _open(folder, name) as file:
+        return file.read()
+
+
+def _open(folder: Path, name: str) -> BufferedReader:
     path = folder / name
     if path.exists() and (path.is_symlink() or not path.is_file()):
         raise BundleError(f"{path} is no plain file of its own. Do not use this bundle; copy the whole one again.")
     try:
-        return path.read_bytes()
+        return path.open("rb")
     except OSError as error:
         raise BundleError(f"{folder} lacks its file {name} ({error}). Copy the bundle again, or train anew.") from error
 

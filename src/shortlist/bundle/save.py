@@ -2,15 +2,20 @@
 
 import hashlib
 import importlib.metadata
+import importlib.util
 import json
+from collections.abc import Mapping
 from pathlib import Path
 
 from shortlist.atomic import new_folder, write_file
 from shortlist.bundle.contents import FORMAT, Bundle
-from shortlist.bundle.files import MANIFEST, MANIFEST_HASH, files_of_bundle
+from shortlist.bundle.files import MANIFEST, MANIFEST_HASH, files_of_bundle, manifest_hash
 from shortlist.errors import BundleError
 
-__all__ = ["refuse_existing", "save_bundle"]
+__all__ = ["refuse_existing", "save_bundle", "write_bundle"]
+
+# Whose versions a manifest tells, where they are installed.
+VERSIONED = ("shortlist", "numpy", "polars", "onnxruntime", "onnx", "torch")
 
 
 def save_bundle(bundle: Bundle, path: Path) -> Path:
@@ -22,15 +27,17 @@ def save_bundle(bundle: Bundle, path: Path) -> Path:
     files = files_of_bundle(bundle)
     manifest = {
         "format": FORMAT,
-        "versions": {
-            name: importlib.metadata.version(name) for name in ("shortlist", "numpy", "polars", "onnxruntime")
-        },
+        "versions": {name: importlib.metadata.version(name) for name in VERSIONED if importlib.util.find_spec(name)},
         "experiment": bundle.experiment,
         "data": bundle.data,
         "files": {name: hashlib.sha256(content).hexdigest() for name, content in sorted(files.items())},
     }
     text = json.dumps(manifest, indent=1, ensure_ascii=False, allow_nan=False).encode()
-    files |= {MANIFEST: text, MANIFEST_HASH: hashlib.sha256(text).hexdigest().encode() + b"\n"}
+    return write_bundle(files | {MANIFEST: text, MANIFEST_HASH: manifest_hash(text)}, path)
+
+
+def write_bundle(files: Mapping[str, bytes], path: Path) -> Path:
+    """Write the files as a new folder, as `save_bundle` says; the path comes back."""
     try:
         with new_folder(path) as folder:
             for name, content in files.items():

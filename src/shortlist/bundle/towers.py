@@ -1,12 +1,14 @@
 """Running a saved tower without torch."""
 
 from collections.abc import Mapping
+from pathlib import Path
 from typing import Any
 
 import numpy as np
 import numpy.typing as npt
 import onnxruntime
 
+from shortlist.bundle.files import WEIGHTS
 from shortlist.features import Encoded, Numbers, RowLists, Rows
 
 __all__ = ["OnnxTower"]
@@ -16,12 +18,22 @@ BLOCK_ROWS = 4_096
 
 
 class OnnxTower:
-    """A tower as ONNX, run by ONNX Runtime on `threads` threads (0: one a core)."""
+    """A tower as ONNX, run by ONNX Runtime on `threads` threads (0: one a core).
 
-    def __init__(self, model: bytes, *, threads: int = 1) -> None:
+    `graph` is one of a bundle's, `weights` the file that it points into: the path of a saved one is mapped, so that
+    a table of any size is there at once and processes share it; bytes are copied.
+    """
+
+    def __init__(self, graph: bytes, weights: bytes | Path, *, threads: int = 1) -> None:
         options = onnxruntime.SessionOptions()
         options.intra_op_num_threads = threads
-        self._session = onnxruntime.InferenceSession(model, options, providers=["CPUExecutionProvider"])
+        if isinstance(weights, Path):
+            options.add_session_config_entry(
+                "session.model_external_initializers_file_folder_path", str(weights.parent)
+            )
+        else:
+            options.add_external_initializers_from_files_in_memory([WEIGHTS], [weights], [len(weights)])
+        self._session = onnxruntime.InferenceSession(graph, options, providers=["CPUExecutionProvider"])
 
     def __call__(self, encoded: Mapping[str, Encoded]) -> npt.NDArray[np.float32]:
         """The vectors [N, D] of the encoded rows."""

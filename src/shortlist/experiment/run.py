@@ -10,12 +10,12 @@ import polars as pl
 from pydantic import TypeAdapter
 
 from shortlist.baselines import popularity
-from shortlist.bundle import Bundle, refuse_existing, save_bundle
+from shortlist.bundle import WEIGHTS, Bundle, refuse_existing, save_bundle
 from shortlist.data import Dataset, DataSource, Split
 from shortlist.errors import DataError, DivergedError
 from shortlist.evaluation import Assessment, Targets, assess, evaluate_baselines
 from shortlist.experiment.vectors import item_vectors, query_encoder
-from shortlist.models import TwoTower, export_tower
+from shortlist.models import TwoTower, export_towers
 from shortlist.settings import Adagrad, AdamW, InBatchSoftmax, Protocol, Training
 from shortlist.settings.experiment import (
     EvaluationSettings,
@@ -130,12 +130,14 @@ class Run:
 
 def _bundle(run: Run, assessment: Assessment | None) -> Bundle:
     split, features = run.split, run.model.features
+    towers = export_towers(run.model, WEIGHTS)
     return Bundle(
         experiment=_experiment(run),
         data=_describe(run),
         features=features,
-        query_tower=export_tower(run.model.query, features.query),
-        item_tower=export_tower(run.model.item, features.item),
+        query_tower=towers.query,
+        item_tower=towers.item,
+        weights=towers.weights,
         items=pl.DataFrame(
             {
                 "id": split.train.items[split.train.roles.item_id],

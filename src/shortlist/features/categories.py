@@ -46,7 +46,7 @@ class Categories:
         given = isinstance(values.dtype, pl.List)
         lists = values if given else as_text(values, self.column).str.split(self.separator)
         lists = lists.list.drop_nulls()
-        if lists.dtype == pl.List(pl.String):
-            lists = lists.list.eval(pl.element().filter(pl.element() != ""))
+        if lists.dtype in (pl.List(pl.String), pl.List(pl.Categorical), pl.List(pl.Enum)):
+            lists = lists.list.eval(pl.element().filter(pl.element().cast(pl.String) != ""))
         lengths = lists.list.len().fill_null(0).cast(pl.Int64).to_numpy()
         return as_text(lists.filter(lengths > 0).explode(), self.column), lengths

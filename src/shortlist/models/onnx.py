@@ -1,29 +1,75 @@
-"""A tower as an ONNX graph, so that a process without torch can run it."""
+"""Towers as ONNX graphs over one file of weights, so that a process without torch can run them."""
 
+import dataclasses
+import json
 import logging
 import warnings
 
 import onnx
 import torch
+from safetensors.torch import save
 
 from shortlist.errors import SettingsError
 from shortlist.features import FittedFeature
 from shortlist.features.lists import FittedLists
 from shortlist.models.tower import Tower
+from shortlist.models.two_tower import TwoTower
 
-__all__ = ["export_tower"]
+__all__ = ["ExportedTowers", "export_towers"]
 
 
-def export_tower(tower: Tower, features: tuple[FittedFeature, ...]) -> bytes:
-    """The tower as an ONNX model: inputs named by feature, one output `vectors` [B, D] float32.
+@dataclasses.dataclass(frozen=True)
+class ExportedTowers:
+    """Both towers as ONNX graphs, and the bytes of the safetensors file that their weights lie in.
 
-    Categories are int64 [B], numbers float32 [B, width], lists int64 [B, L] padded with 0. B and L are free.
-    Weights are inside the model; paths of the source files, which the exporter writes down, are taken out.
+    The graphs hold no weights: each initializer names the file and where in it its numbers are, so that there is one
+    copy of them and ONNX Runtime maps it instead of reading it. The file holds the model's `state_dict`.
     """
+
+    query: bytes
+    item: bytes
+    weights: bytes
+
+
+def export_towers(model: TwoTower, weights_file: str) -> ExportedTowers:
+    """The towers as ONNX models over a file of that name beside them.
+
+    Inputs are named by feature, the one output is `vectors` [B, D] float32. Categories are int64 [B], numbers float32
+    [B, width], lists int64 [B, L] padded with 0. B and L are free. Paths of the source files, which the exporter
+    writes down, are taken out.
+    """
+    weights = save({name: tensor.cpu().contiguous() for name, tensor in model.state_dict().items()})
+    query = _export(model.query, model.features.query)
+    item = _export(model.item, model.features.item)
+    for side, graph in (("query", query), ("item", item)):
+        _take_weights_out(graph, f"{side}.", weights, weights_file)
+    return ExportedTowers(query.SerializeToString(), item.SerializeToString(), weights)
+
+
+def _take_weights_out(graph: onnx.ModelProto, prefix: str, weights: bytes, file: str) -> None:
+    """Let every initializer that is a tensor of the file say where it lies there, instead of holding its numbers.
+
+    Source of the layout: https://huggingface.co/docs/safetensors: eight bytes that say how long the JSON header is, the
+    header with offsets from its own end, the numbers.
+    """
+    begin = 8 + int.from_bytes(weights[:8], "little")
+    header = json.loads(weights[8:begin])
+    for initializer in graph.graph.initializer:
+        if prefix + initializer.name not in header:
+            continue  # a constant of the graph, such as an axis
+        start, stop = header[prefix + initializer.name]["data_offsets"]
+        initializer.ClearField("raw_data")
+        initializer.data_location = onnx.TensorProto.EXTERNAL
+        for key, value in (("location", file), ("offset", begin + start), ("length", stop - start)):
+            initializer.external_data.add(key=key, value=str(value))
+
+
+def _export(tower: Tower, features: tuple[FittedFeature, ...]) -> onnx.ModelProto:
+    """The tower's graph with its weights inside and no trace of the source files."""
     training = tower.training
     tower.eval()
     try:
-        model = _export(tower, features)
+        model = _trace(tower, features)
     finally:
         tower.train(training)
     for node in (*model.graph.node, *model.graph.value_info, *model.graph.initializer, *model.graph.input):
@@ -33,10 +79,10 @@ def export_tower(tower: Tower, features: tuple[FittedFeature, ...]) -> bytes:
             del node.metadata_props[:]
     del model.metadata_props[:]
     model.graph.doc_string = ""
-    return bytes(model.SerializeToString())
+    return model
 
 
-def _export(tower: Tower, features: tuple[FittedFeature, ...]) -> onnx.ModelProto:
+def _trace(tower: Tower, features: tuple[FittedFeature, ...]) -> onnx.ModelProto:
     batch = torch.export.Dim("batch", min=1)
     examples: dict[str, torch.Tensor] = {}
     shapes: dict[str, dict[int, torch.export.Dim]] = {}

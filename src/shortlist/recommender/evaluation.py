@@ -123,7 +123,7 @@ class _QueryVectors:
 
     def __init__(self, bundle: Bundle, data: Dataset, targets: Targets) -> None:
         self._features = bundle.features
-        self._tower = OnnxTower(bundle.query_tower, threads=0)
+        self._tower = OnnxTower(bundle.query_tower, bundle.weights, threads=0)
         self._users = data.users[targets.user_rows]
         self._events = data.interactions[targets.event_rows]
 

@@ -31,7 +31,7 @@ class Recommender:
 
     def __init__(self, bundle: Bundle) -> None:
         self.bundle = bundle
-        self._tower = OnnxTower(bundle.query_tower)
+        self._tower = OnnxTower(bundle.query_tower, bundle.weights)
         self._vectors = bundle.item_vectors
         self._ids: list[Id] = bundle.items["id"].to_list()
         self._labels: list[str] = bundle.items["label"].to_list()

@@ -8,13 +8,14 @@ import onnxruntime
 import pytest
 import torch
 from kitchen import fit_kitchen_features, kitchen_data
+from safetensors.torch import load
 
 import shortlist as sl
 from shortlist.features import Encoded, FittedFeature, Numbers, RowLists, Rows, encode
-from shortlist.models import Columns, Tower, export_tower
+from shortlist.models import Columns, ExportedTowers, Tower, export_towers
 
-# Model, bytes of the query tower, bytes of the item tower.
-Saved = tuple[sl.TwoTower, bytes, bytes]
+FILE = "weights.safetensors"
+Saved = tuple[sl.TwoTower, ExportedTowers]
 OPTIONS: list[dict[str, Any]] = [
     {"layers": [9, 5]},
     {"layers": [9, 7, 5], "activation": "gelu", "dropout": 0.5, "normalize": True, "item_bias": True},
@@ -38,16 +39,15 @@ def saved(request: pytest.FixtureRequest, kitchen_features: sl.Features) -> Save
         for parameter in model.parameters():
             parameter.normal_(generator=torch.Generator().manual_seed(parameter.numel()))
     model.train()
-    query, item = (
-        export_tower(tower, features)
-        for tower, features in ((model.query, kitchen_features.query), (model.item, kitchen_features.item))
-    )
+    towers = export_towers(model, FILE)
     assert model.query.training, "exporting must not leave the tower in another mode"
-    return model.eval(), query, item
+    return model.eval(), towers
 
 
-def run_onnx(graph: bytes, inputs: Mapping[str, npt.NDArray[Any]]) -> npt.NDArray[np.float32]:
-    session = onnxruntime.InferenceSession(graph, providers=["CPUExecutionProvider"])
+def run_onnx(graph: bytes, weights: bytes, inputs: Mapping[str, npt.NDArray[Any]]) -> npt.NDArray[np.float32]:
+    options = onnxruntime.SessionOptions()
+    options.add_external_initializers_from_files_in_memory([FILE], [weights], [len(weights)])
+    session = onnxruntime.InferenceSession(graph, options, providers=["CPUExecutionProvider"])
     (vectors,) = session.run(["vectors"], dict(inputs))
     assert isinstance(vectors, np.ndarray)
     return vectors
@@ -81,10 +81,10 @@ def random_columns(
     return columns
 
 
-def assert_same(tower: Tower, graph: bytes, columns: Mapping[str, Encoded], rows: int) -> None:
+def assert_same(tower: Tower, graph: bytes, weights: bytes, columns: Mapping[str, Encoded], rows: int) -> None:
     with torch.inference_mode():
         expected = tower(Columns(columns).take(torch.arange(rows))).numpy()
-    vectors = run_onnx(graph, {name: padded(column) for name, column in columns.items()})
+    vectors = run_onnx(graph, weights, {name: padded(column) for name, column in columns.items()})
     assert vectors.dtype == np.float32
     np.testing.assert_allclose(vectors, expected, rtol=1e-5, atol=1e-5 * np.abs(expected).max())
 
@@ -93,17 +93,32 @@ def assert_same(tower: Tower, graph: bytes, columns: Mapping[str, Encoded], rows
 def test_onnx_runtime_gives_the_vectors_of_torch(
     saved: Saved, kitchen_features: sl.Features, rows: int, longest: int
 ) -> None:
-    model, query, item = saved
+    model, towers = saved
     generator = np.random.default_rng(rows + longest)
-    assert_same(model.query, query, random_columns(kitchen_features.query, rows, generator, longest), rows)
-    assert_same(model.item, item, random_columns(kitchen_features.item, rows, generator, longest), rows)
+    queries = random_columns(kitchen_features.query, rows, generator, longest)
+    assert_same(model.query, towers.query, towers.weights, queries, rows)
+    items = random_columns(kitchen_features.item, rows, generator, longest)
+    assert_same(model.item, towers.item, towers.weights, items, rows)
+
+
+def test_the_one_copy_of_the_weights_is_the_models_state(saved: Saved) -> None:
+    model, towers = saved
+    state = load(towers.weights)
+    assert state.keys() == model.state_dict().keys()
+    for name, tensor in model.state_dict().items():
+        assert torch.equal(state[name], tensor)
+    for graph in (towers.query, towers.item):
+        inside = [tensor for tensor in onnx.load_from_string(graph).graph.initializer if not tensor.external_data]
+        assert all(tensor.data_type == onnx.TensorProto.INT64 or not tensor.dims for tensor in inside)
 
 
 def test_catalogue_encodes_the_same_with_and_without_torch(
     saved: Saved, kitchen: sl.Dataset, kitchen_features: sl.Features
 ) -> None:
-    model, _, item = saved
-    assert_same(model.item, item, encode(kitchen_features.item, kitchen.items), kitchen.num_items)
+    model, towers = saved
+    assert_same(
+        model.item, towers.item, towers.weights, encode(kitchen_features.item, kitchen.items), kitchen.num_items
+    )
 
 
 def test_padding_further_changes_nothing(saved: Saved, kitchen: sl.Dataset, kitchen_features: sl.Features) -> None:
@@ -112,24 +127,26 @@ def test_padding_further_changes_nothing(saved: Saved, kitchen: sl.Dataset, kitc
         name: np.pad(values, ((0, 0), (0, 7))) if name.startswith(("text", "categories")) else values
         for name, values in inputs.items()
     }
-    np.testing.assert_allclose(run_onnx(saved[2], longer), run_onnx(saved[2], inputs), rtol=1e-6, atol=1e-6)
+    graph, weights = saved[1].item, saved[1].weights
+    expected = run_onnx(graph, weights, inputs)
+    np.testing.assert_allclose(run_onnx(graph, weights, longer), expected, rtol=1e-6, atol=1e-6)
 
 
 def test_inputs_are_named_by_feature_and_the_output_vectors(saved: Saved, kitchen_features: sl.Features) -> None:
-    for graph, features in ((saved[1], kitchen_features.query), (saved[2], kitchen_features.item)):
+    for graph, features in ((saved[1].query, kitchen_features.query), (saved[1].item, kitchen_features.item)):
         model = onnx.load_from_string(graph)
         assert [value.name for value in model.graph.input] == [feature.name for feature in features]
         assert [value.name for value in model.graph.output] == ["vectors"]
 
 
 def test_no_path_of_a_source_file_is_inside(saved: Saved) -> None:
-    for graph in saved[1:]:
+    for graph in (saved[1].query, saved[1].item):
         for trace in (b"/src/", b".py", b"site-packages", b"/home", b"Traceback", b"File "):
             assert trace not in graph
 
 
 def test_graph_holds_no_loop(saved: Saved) -> None:
-    for graph in saved[1:]:
+    for graph in (saved[1].query, saved[1].item):
         kinds = {node.op_type for node in onnx.load_from_string(graph).graph.node}
         assert not kinds & {"Loop", "Scan", "If"}
 
@@ -140,6 +157,6 @@ def test_tower_with_sparse_gradients_is_saved_all_the_same(
     monkeypatch.setattr("shortlist.models.tower.SPARSE_FROM_ROWS", 1)
     model = sl.TwoTower(kitchen_features, [4])
     model.item.sparse_gradients(True)
-    graph = export_tower(model.item, kitchen_features.item)
+    towers = export_towers(model, FILE)
     columns = random_columns(kitchen_features.item, 5, np.random.default_rng(0), 3)
-    assert_same(model.item, graph, columns, 5)
+    assert_same(model.item, towers.item, towers.weights, columns, 5)
