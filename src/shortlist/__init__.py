@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, Any
 from shortlist.errors import require_extra
 
 if TYPE_CHECKING:
-    from shortlist import errors, settings
+    from shortlist import errors, settings, tracking
     from shortlist.bundle import load_bundle
     from shortlist.comparison import compare
     from shortlist.data import (
@@ -82,6 +82,7 @@ __all__ = [
     "split_leave_last_out",
     "split_random",
     "synthetic",
+    "tracking",
     "train",
 ]
 
@@ -127,8 +128,8 @@ _EXTRAS = {
 
 
 def __getattr__(name: str) -> Any:
-    if name == "settings":
-        return importlib.import_module("shortlist.settings")
+    if name in ("settings", "tracking"):
+        return importlib.import_module(f"shortlist.{name}")
     home = _HOME_OF.get(name)
     if home is None:
         raise AttributeError(f"module 'shortlist' has no attribute {name!r}")

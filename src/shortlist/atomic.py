@@ -8,22 +8,34 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
 
-__all__ = ["new_file", "new_folder", "write_file"]
+__all__ = ["naming", "new_file", "new_folder", "write_file"]
+
+
+@contextmanager
+def naming(path: Path) -> Iterator[None]:
+    """Put the path into an `OSError` of the block that names no file, as one about a full disk does not."""
+    try:
+        yield
+    except OSError as error:
+        if error.errno is None or error.filename is not None:
+            raise
+        raise OSError(error.errno, error.strerror, str(path)) from error
 
 
 @contextmanager
 def new_file(path: Path) -> Iterator[Path]:
     """A place beside `path` to write a file to; once the block ends without an error, it is flushed and renamed.
 
-    A reader finds what stood at `path` or the new file, never a half. Raises `OSError`.
+    A reader finds what stood at `path` or the new file, never a half. Raises `OSError` naming a file.
     """
     draft = path.with_name(f".{path.name}.{secrets.token_hex(4)}")
     try:
-        yield draft
-        with draft.open("rb") as file:
-            os.fsync(file.fileno())
-        draft.replace(path)
-        _flush_folder(path.parent)
+        with naming(path):
+            yield draft
+            with draft.open("rb") as file:
+                os.fsync(file.fileno())
+            draft.replace(path)
+            _flush_folder(path.parent)
     finally:
         draft.unlink(missing_ok=True)
 

@@ -27,6 +27,7 @@ __all__ = [
     "MissingExtraError",
     "SettingsError",
     "ShortlistError",
+    "TrackingError",
     "UnknownIdError",
     "require_extra",
     "shorten",
@@ -70,6 +71,10 @@ class BundleError(ShortlistError, ValueError):
 
 class CheckpointError(ShortlistError, ValueError):
     """A checkpoint is damaged, of another format, or of another training than the one that wants to go on."""
+
+
+class TrackingError(ShortlistError, OSError):
+    """A tracking service could not be told of a run."""
 
 
 class MissingExtraError(ShortlistError, ImportError):

@@ -230,3 +230,13 @@ def test_describe_refuses_flags_that_it_would_not_use(folder: Path, data: str, s
     Path("experiment.toml").write_text(run("init", "clicks.parquet"))
     with pytest.raises(SettingsError, match=says):
         run("describe", data, "--items", "items.parquet")
+
+
+def test_a_run_is_told_to_tensorboard_too(folder: Path) -> None:
+    run("train", "clicks.parquet", "--items", "items.parquet", "--epochs", "2", "--quiet", "--out", "told",
+        "--track", "tensorboard")  # fmt: skip
+    assert list(Path("told/tensorboard").iterdir())
+    result = CliRunner().invoke(app, ["train", "clicks.parquet", "--track", "wandb", "--out", "other"])
+    assert isinstance(result.exception, SettingsError)
+    assert str(result.exception) == "--track knows 'mlflow', 'tensorboard', but 'wandb' came. Name one of these."
+    assert not Path("other").exists()

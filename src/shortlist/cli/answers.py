@@ -7,7 +7,7 @@ import typer
 
 import shortlist as sl
 from shortlist.cli.output import AsJson, counter, show, show_metrics
-from shortlist.errors import SettingsError
+from shortlist.errors import DataError, SettingsError
 
 __all__ = ["commands"]
 
@@ -27,7 +27,12 @@ def evaluate(
     """Evaluate a bundle beside popularity, on the test events of the data that it was trained on or on later events."""
     loaded = sl.load_bundle(bundle)
     events = None if data is None else sl.read_table(data)
-    assessment = {**sl.evaluate_bundle(loaded, events=events).to_json(), "notes": loaded.data["notes"]}
+    try:
+        assessment = {**sl.evaluate_bundle(loaded, events=events).to_json(), "notes": loaded.data["notes"]}
+    except DataError as error:
+        if data is None:
+            raise
+        raise type(error)(f"{error} (events: {data})") from error
     show(assessment, as_json, lambda: show_metrics(assessment))
 
 

@@ -5,20 +5,23 @@ import datetime as dt
 import json
 import math
 from collections.abc import Iterator, Mapping, Sequence
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 import typer
 
 import shortlist as sl
+from shortlist.atomic import naming
 from shortlist.errors import DataError, MissingExtraError, SettingsError
 
 if TYPE_CHECKING:
     from shortlist.training import Epoch
 
-__all__ = ["HistoryFile", "draw_curves", "output_folder", "read_references", "unfinished_run"]
+__all__ = ["SETTINGS", "HistoryFile", "draw_curves", "output_folder", "read_references", "unfinished_run"]
 
+# The file that holds a run's settings as used.
+SETTINGS = "experiment.toml"
 Series = Mapping[int, float]
 
 
@@ -26,23 +29,34 @@ Series = Mapping[int, float]
 def output_folder(out: Path | None) -> Iterator[Path]:
     """The folder to write into, made before the work so that hours of it do not end at a wrong path.
 
-    Where the work fails before anything was written, the folder goes again. Raises `SettingsError` where it holds
-    something already, for results are never written over, and where it cannot be made.
+    Where the work fails before anything but its settings was written, all that was made goes again. Raises
+    `SettingsError` where the folder holds something already, for results are never written over, and where it cannot
+    be made.
     """
     folder = out or Path("runs") / dt.datetime.now().strftime("%Y-%m-%d-%H%M%S")
-    if folder.exists() and (not folder.is_dir() or any(folder.iterdir())):
-        raise SettingsError(
-            f"{folder} is there already and not empty. Name a new folder with --out, or go on with --resume {folder}."
-        )
-    was_there = folder.exists()
+    made: list[Path] = []
     try:
+        made = [path for path in (folder, *folder.parents) if not path.exists()]
+        if folder not in made and (not folder.is_dir() or any(folder.iterdir())):
+            raise SettingsError(
+                f"{folder} is there already and not empty. Name a new folder with --out, or go on with --resume "
+                f"{folder}."
+            )
         folder.mkdir(parents=True, exist_ok=True)
     except OSError as error:
+        _remove_empty(made)
         raise SettingsError(f"{folder} cannot be made: {error}. Name another folder with --out.") from error
     try:
         yield folder
     finally:
-        if not was_there and not any(folder.iterdir()):
+        if {path.name for path in folder.iterdir()} <= {SETTINGS}:
+            (folder / SETTINGS).unlink(missing_ok=True)
+            _remove_empty(made)
+
+
+def _remove_empty(folders: Sequence[Path]) -> None:
+    for folder in folders:
+        with suppress(OSError):  # never made, or used by others in the meantime
             folder.rmdir()
 
 
@@ -50,9 +64,9 @@ def unfinished_run(folder: Path) -> "sl.Experiment":
     """The experiment of a run that was cut off; raises `SettingsError` for a folder that is none, or is finished."""
     if (folder / "bundle").exists():
         raise SettingsError(f"{folder} is finished: its bundle is there. Train anew with another --out.")
-    if not (folder / "experiment.toml").is_file():
-        raise SettingsError(f"{folder} holds no experiment.toml, so it is no run to resume. Name the folder of one.")
-    return sl.load_experiment(folder / "experiment.toml")
+    if not (folder / SETTINGS).is_file():
+        raise SettingsError(f"{folder} holds no {SETTINGS}, so it is no run to resume. Name the folder of one.")
+    return sl.load_experiment(folder / SETTINGS)
 
 
 class HistoryFile:
@@ -68,7 +82,7 @@ class HistoryFile:
 
     def write(self, epoch: "Epoch") -> None:
         """One epoch more."""
-        with self._path.open(self._mode, encoding="utf-8") as file:
+        with naming(self._path), self._path.open(self._mode, encoding="utf-8") as file:
             file.write(json.dumps(dataclasses.asdict(epoch)) + "\n")
         self._mode = "a"
 

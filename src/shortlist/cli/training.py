@@ -1,9 +1,10 @@
 """Commands that train."""
 
 import json
-from contextlib import nullcontext
+from collections.abc import Callable, Sequence
+from contextlib import ExitStack, nullcontext
 from pathlib import Path
-from typing import Annotated, Any
+from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
@@ -12,9 +13,13 @@ from shortlist.atomic import write_file
 from shortlist.cli.choices import DATA_HELP, Data, Epochs, Preset, Set, changes, choose_experiment, parse_layers
 from shortlist.cli.data import load
 from shortlist.cli.output import AsJson, show, show_metrics, table
-from shortlist.cli.runs import HistoryFile, draw_curves, output_folder, read_references, unfinished_run
+from shortlist.cli.runs import SETTINGS, HistoryFile, draw_curves, output_folder, read_references, unfinished_run
 from shortlist.cli.tables import Tables, table_flags
+from shortlist.cli.tracking import Track, trackers_by_name
 from shortlist.errors import SettingsError
+
+if TYPE_CHECKING:
+    from shortlist.training import Epoch
 
 __all__ = ["commands"]
 
@@ -50,6 +55,7 @@ def train(
             help="Save no list of what each user had touched: it is personal data. Give it again with --resume.",
         ),
     ] = False,
+    track: Track = None,
     quiet: Quiet = False,
     as_json: AsJson = False,
 ) -> None:
@@ -71,23 +77,29 @@ def train(
         experiment = unfinished_run(resume or Path())
     else:
         experiment = choose_experiment(data, preset, tables, changed)
+    make_trackers = trackers_by_name(track or [])
     dataset = load(experiment)
-    with nullcontext(resume) if resume else output_folder(out) as folder:
+    with ExitStack() as stack:
+        folder = stack.enter_context(nullcontext(resume) if resume else output_folder(out))
         checkpointing = sl.Checkpointing(
             folder / "checkpoint.safetensors",
             every_steps=checkpoint_steps,
             every_minutes=checkpoint_minutes,
             resume=resume is not None,
         )
-        write_file(folder / "experiment.toml", experiment.to_toml().encode())
+        write_file(folder / SETTINGS, experiment.to_toml().encode())
+        trackers = [stack.enter_context(make(experiment, folder)) for make in make_trackers]
+        listeners = [HistoryFile(folder / "history.jsonl").write, *(tracker.epoch for tracker in trackers)]
         run = sl.run_experiment(
             experiment,
             data=dataset,
             progress=not quiet,
-            on_epoch=HistoryFile(folder / "history.jsonl").write,
+            on_epoch=_tell(listeners),
             checkpointing=checkpointing,
         )
         assessment = run.evaluate()
+        for tracker in trackers:
+            tracker.result(assessment)
         bundle = run.save(folder / "bundle", assessment, with_history=not without_history)
         checkpointing.path.unlink(missing_ok=True)
         name = run.protocol.name(assessment.model.decisive)
@@ -141,6 +153,16 @@ def compare(
     result["files"] = [str(path) for path in (written, *pictures)]
     lines = [*comparison.verdicts, *comparison.differences, *comparison.failed, *comparison.notes]
     show(result, as_json, lambda: _show_comparison(result, [str(line) for line in lines]))
+
+
+def _tell(listeners: "Sequence[Callable[[Epoch], None]]") -> "Callable[[Epoch], None]":
+    """One listener that tells all of these."""
+
+    def tell(epoch: "Epoch") -> None:
+        for listen in listeners:
+            listen(epoch)
+
+    return tell
 
 
 def _show_run(result: dict[str, Any]) -> None:
