@@ -1,8 +1,9 @@
+import errno
 from pathlib import Path
 
 import pytest
 
-from shortlist.atomic import new_folder, write_file
+from shortlist.atomic import naming, new_folder, write_file
 
 
 def names(folder: Path) -> list[str]:
@@ -41,6 +42,23 @@ class TestWriteFile:
             write_file(tmp_path / "report.html", b"new")
         assert names(tmp_path) == ["report.html"]
         assert (tmp_path / "report.html").is_dir()
+
+
+def full(number: int, *names: str) -> None:
+    raise OSError(number, "No space left on device", *names)
+
+
+class TestNaming:
+    def test_an_error_that_names_no_file_gets_the_name_and_stays_of_its_class(self) -> None:
+        with (
+            pytest.raises(PermissionError, match=r"^\[Errno 13\] No space left on device: 'here'$"),
+            naming(Path("here")),
+        ):
+            full(errno.EACCES)
+
+    def test_a_name_that_is_there_stays(self) -> None:
+        with pytest.raises(OSError, match=r"device: 'there'$"), naming(Path("here")):
+            full(errno.ENOSPC, "there")
 
 
 class TestNewFolder:

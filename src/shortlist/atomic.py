@@ -5,10 +5,10 @@ import secrets
 import shutil
 import tempfile
 from collections.abc import Iterator
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from pathlib import Path
 
-__all__ = ["naming", "new_file", "new_folder", "write_file"]
+__all__ = ["made_folder", "naming", "new_file", "new_folder", "write_file"]
 
 
 @contextmanager
@@ -54,18 +54,34 @@ def new_folder(path: Path) -> Iterator[Path]:
     Files written by `write_file` are on disk before it appears. Raises `OSError`, of which `FileExistsError` where
     something stands there already.
     """
-    path.parent.mkdir(parents=True, exist_ok=True)
-    draft = Path(tempfile.mkdtemp(prefix=f".{path.name}-", dir=path.parent))
+    with made_folder(path.parent):
+        draft = Path(tempfile.mkdtemp(prefix=f".{path.name}-", dir=path.parent))
+        try:
+            yield draft
+            draft.chmod(0o755)  # a temporary folder is for its owner alone; a finished one is for who may read
+            _flush_folder(draft)
+            if path.exists():  # rename would replace an empty folder
+                raise FileExistsError(f"{path} is there already")
+            draft.rename(path)
+            _flush_folder(path.parent)
+        finally:
+            shutil.rmtree(draft, ignore_errors=True)
+
+
+@contextmanager
+def made_folder(path: Path) -> Iterator[None]:
+    """Make a folder and those above it; where the block leaves them empty, those that were made go again.
+
+    Raises `OSError`.
+    """
+    made = [folder for folder in (path, *path.parents) if not folder.exists()]
     try:
-        yield draft
-        draft.chmod(0o755)  # a temporary folder is for its owner alone; a finished one is for who may read
-        _flush_folder(draft)
-        if path.exists():  # rename would replace an empty folder
-            raise FileExistsError(f"{path} is there already")
-        draft.rename(path)
-        _flush_folder(path.parent)
+        path.mkdir(parents=True, exist_ok=True)
+        yield
     finally:
-        shutil.rmtree(draft, ignore_errors=True)
+        for folder in made:
+            with suppress(OSError):  # never made, or not empty
+                folder.rmdir()
 
 
 def _flush_folder(path: Path) -> None:

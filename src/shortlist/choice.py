@@ -66,9 +66,15 @@ def choice(cls: type[T]) -> type[T]:
 
 def explain(problems: Iterable[Any]) -> str:
     """Pydantic's findings as sentences that name the field, what was expected and what came."""
-    listed = [{**problem, "loc": tuple(part for part in problem["loc"] if not _is_type(part))} for problem in problems]
+    listed = [{**problem, "loc": _place(problem)} for problem in problems]
     told = (problem for problem in listed if not _echoes(problem, listed))
     return " ".join(_sentence(list(same)) for _, same in itertools.groupby(told, key=lambda problem: problem["loc"]))
+
+
+def _place(problem: Any) -> tuple[Any, ...]:
+    """Where the problem is, without the types that were tried there."""
+    tried = problem.get("ctx", {}).get("class_name")  # a class stands in the path by its name
+    return tuple(part for part in problem["loc"] if part != tried and not _is_type(part))
 
 
 def _is_type(part: Any) -> bool:

@@ -3,7 +3,6 @@
 import datetime as dt
 import json
 import re
-import sys
 from pathlib import Path
 from typing import Any
 
@@ -13,7 +12,7 @@ import pytest
 from typer.testing import CliRunner
 
 import shortlist as sl
-from shortlist.cli.main import app, main
+from shortlist.cli.main import app
 from shortlist.errors import CheckpointError, SettingsError
 
 ROOT = Path(__file__).parents[2]
@@ -149,63 +148,6 @@ def test_a_run_resumes_by_its_folder(folder: Path, monkeypatch: pytest.MonkeyPat
     assert resumed["metrics"] == whole["metrics"]
     assert len(Path("cut/history.jsonl").read_text().splitlines()) == 3
     assert not Path("cut/checkpoint.safetensors").exists()
-
-
-@pytest.mark.parametrize(
-    ("arguments", "code", "says"),
-    [
-        ([], 2, "train wants either DATA or --resume with the folder of a run that was cut off."),
-        (["clicks.parquet", "--resume", "x"], 2, "train wants either DATA or --resume"),
-        (["--resume", "nowhere"], 2, "nowhere holds no experiment.toml, so it is no run to resume"),
-        (["--resume", "x", "--epochs", "3"], 2, "A run resumes with its own data and settings"),
-        (["nothing.parquet"], 1, "nothing.parquet is not there: expected .parquet"),
-        (["nothing"], 2, "There is no data set 'nothing'; the known ones are 'movielens-100k'."),
-        (["nothing.toml"], 2, "nothing.toml cannot be read as an experiment in TOML"),
-        (["broken.toml"], 2, "broken.toml cannot be read as an experiment in TOML"),
-        (["unknown.toml"], 2, "unknown.toml: training.schedule.epocks is not a known key"),
-        (["clicks.parquet", "--preset", "tutorial"], 2, "--preset does not go with this"),
-        (["movielens-100k", "--query-id", "user"], 2, "--query-id does not go with this"),
-        (["clicks.parquet", "--query-id", "customer"], 1, "The interactions table has no column 'customer'"),
-        (["clicks.parquet", "--items", "few.parquet"], 1, "182 events name 9 items that the items table does not hold"),
-        (["clicks.parquet", "--items", "twice.parquet"], 1, "items.item should name each row once"),
-        (["clicks.parquet", "--set", "split.time.test=1.5"], 2, "split.time.test should be less than 1"),
-        (["clicks.parquet", "--set", "model.two_tower.layers=[0]"], 2, "layers.0 should be greater than 0"),
-        (["clicks.parquet", "--out", "clicks.parquet/x"], 2, "cannot be made"),
-        (["header.csv"], 1, "has no rows"),
-        (["null.csv"], 1, "has 1 missing ids, the first in row 1"),
-        (["weight.csv", "--weight", "w"], 1, "not negative, but row 1 holds -1.0"),
-        (["nan.csv", "--weight", "w"], 1, "row 1 holds nan"),
-        (["float.csv"], 1, "No column of the interactions table looks like the item_id"),
-    ],
-    ids=lambda value: " ".join(value) if isinstance(value, list) else None,
-)
-def test_what_is_wrong_is_said_in_a_sentence_and_nothing_is_left(
-    folder: Path,
-    arguments: list[str],
-    code: int,
-    says: str,
-    capsys: pytest.CaptureFixture[str],
-    monkeypatch: pytest.MonkeyPatch,
-) -> None:
-    _, items = shop()
-    items.head(1).write_parquet("few.parquet")
-    pl.concat([items, items.head(1)]).write_parquet("twice.parquet")
-    Path("broken.toml").write_text("[data\n")
-    proposal = run("init", "clicks.parquet")
-    Path("unknown.toml").write_text(proposal.replace("epochs", "epocks"))
-    Path("header.csv").write_text("user,item\n")
-    Path("null.csv").write_text("user,item\na,1\n,2\n")
-    Path("weight.csv").write_text("user,item,w\na,1,1\nb,2,-1\n")
-    Path("nan.csv").write_text("user,item,w\na,1,1\nb,2,nan\n")
-    Path("float.csv").write_text("user,item\na,1.5\nb,2.5\n")
-    before = sorted(folder.rglob("*"))
-    monkeypatch.setattr(sys, "argv", ["shortlist", "train", *arguments, "--quiet"])
-    with pytest.raises(SystemExit) as end:
-        main()
-    printed = capsys.readouterr().err
-    assert (end.value.code, says in printed) == (code, True), printed
-    assert "Traceback" not in printed
-    assert sorted(path for path in folder.rglob("*") if path.name != "runs") == before
 
 
 def test_a_run_that_cannot_be_resumed_keeps_its_history(folder: Path, monkeypatch: pytest.MonkeyPatch) -> None:

@@ -70,7 +70,7 @@ class TestRefused:
             ("x.csv", 'a,b\n"1,2\n', "cannot be read as CSV"),
             ("x.csv", "a\nb\n\xff\n", "x.csv, line 3: byte 4 is 0xff, which is no UTF-8. Save the file as UTF-8."),
             ("x.jsonl", "", "x.jsonl is empty; expected a JSON object in each line."),
-            ("x.jsonl", '{"a": 1}\n{"a":\n', "cannot be read as JSON lines: line 2: "),
+            ("x.jsonl", '{"a": 1}\n{"a":\n', "as JSON lines: line 2, column 6: Expecting value. Write one"),
             ("x.jsonl", "[1]\n", 'line 1 should be an object such as {"user": 1}, but it is list'),
             ("x.jsonl", '{"a": 1}\n{"a": "x"}\n', "line 2: column 'a' holds 'x' (str), but the lines before hold int"),
             ("x.jsonl", '{"a": "x"}\n{"a": 1}\n', "line 2: column 'a' holds 1 (int), but the lines before hold str"),

@@ -114,7 +114,7 @@ class TestFit:
     def test_an_absent_query_column_names_those_of_both_tables_once(self) -> None:
         text = (
             "The query tower wants column 'city', which its tables do not hold; "
-            "they have 'user', 'age', 'sku', 'ts', 'device'."
+            "they have 'user', 'age', 'sku', 'ts', 'device'. Name one of these, or leave the feature out."
         )
         with pytest.raises(DataError) as caught:
             fit_features([Lookup("city")], BY_ID, on=TRAIN)

@@ -4,24 +4,35 @@ import dataclasses
 import datetime as dt
 import json
 import math
+import shutil
 from collections.abc import Iterator, Mapping, Sequence
-from contextlib import contextmanager, suppress
+from contextlib import ExitStack, contextmanager
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 import typer
 
 import shortlist as sl
-from shortlist.atomic import naming
+from shortlist.atomic import made_folder, naming
 from shortlist.errors import DataError, MissingExtraError, SettingsError
 
 if TYPE_CHECKING:
     from shortlist.training import Epoch
 
-__all__ = ["SETTINGS", "HistoryFile", "draw_curves", "output_folder", "read_references", "unfinished_run"]
+__all__ = [
+    "SETTINGS",
+    "TENSORBOARD",
+    "HistoryFile",
+    "draw_curves",
+    "output_folder",
+    "read_references",
+    "unfinished_run",
+]
 
 # The file that holds a run's settings as used.
 SETTINGS = "experiment.toml"
+# The folder in it that TensorBoard shows.
+TENSORBOARD = "tensorboard"
 Series = Mapping[int, float]
 
 
@@ -34,30 +45,22 @@ def output_folder(out: Path | None) -> Iterator[Path]:
     be made.
     """
     folder = out or Path("runs") / dt.datetime.now().strftime("%Y-%m-%d-%H%M%S")
-    made: list[Path] = []
-    try:
-        made = [path for path in (folder, *folder.parents) if not path.exists()]
-        if folder not in made and (not folder.is_dir() or any(folder.iterdir())):
-            raise SettingsError(
-                f"{folder} is there already and not empty. Name a new folder with --out, or go on with --resume "
-                f"{folder}."
-            )
-        folder.mkdir(parents=True, exist_ok=True)
-    except OSError as error:
-        _remove_empty(made)
-        raise SettingsError(f"{folder} cannot be made: {error}. Name another folder with --out.") from error
-    try:
-        yield folder
-    finally:
-        if {path.name for path in folder.iterdir()} <= {SETTINGS}:
-            (folder / SETTINGS).unlink(missing_ok=True)
-            _remove_empty(made)
-
-
-def _remove_empty(folders: Sequence[Path]) -> None:
-    for folder in folders:
-        with suppress(OSError):  # never made, or used by others in the meantime
-            folder.rmdir()
+    with ExitStack() as stack:
+        try:
+            if folder.exists() and (not folder.is_dir() or any(folder.iterdir())):
+                raise SettingsError(
+                    f"{folder} is there already and not empty. Name a new folder with --out, or go on with --resume "
+                    f"{folder}."
+                )
+            stack.enter_context(made_folder(folder))
+        except OSError as error:
+            raise SettingsError(f"{folder} cannot be made: {error}. Name another folder with --out.") from error
+        try:
+            yield folder
+        finally:
+            if {path.name for path in folder.iterdir()} <= {SETTINGS, TENSORBOARD}:
+                (folder / SETTINGS).unlink(missing_ok=True)
+                shutil.rmtree(folder / TENSORBOARD, ignore_errors=True)
 
 
 def unfinished_run(folder: Path) -> "sl.Experiment":

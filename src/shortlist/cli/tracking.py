@@ -7,6 +7,7 @@ from typing import Annotated
 import typer
 
 import shortlist as sl
+from shortlist.cli.runs import TENSORBOARD
 from shortlist.errors import SettingsError, shorten
 
 __all__ = ["Track", "trackers_by_name"]
@@ -18,7 +19,7 @@ Track = Annotated[
 MakeTracker = Callable[["sl.Experiment", Path], "sl.tracking.Tracker"]
 TRACKERS: dict[str, MakeTracker] = {
     "mlflow": lambda experiment, folder: sl.tracking.MLflow(experiment.tables(), folder),
-    "tensorboard": lambda _, folder: sl.tracking.TensorBoard(folder / "tensorboard"),
+    "tensorboard": lambda _, folder: sl.tracking.TensorBoard(folder / TENSORBOARD),
 }
 
 

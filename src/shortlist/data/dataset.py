@@ -9,6 +9,7 @@ import numpy.typing as npt
 import polars as pl
 
 from shortlist.choice import choice
+from shortlist.data.events import EventTable
 from shortlist.data.tables import (
     check_columns,
     check_label,
@@ -25,6 +26,9 @@ if TYPE_CHECKING:
     from shortlist.data.sources import DataSource
 
 __all__ = ["Dataset", "Roles"]
+
+# Texts that a fingerprint joins at once.
+BLOCK_ROWS = 1 << 20
 
 
 @choice
@@ -46,7 +50,10 @@ class Roles:
         if self.query_id == self.item_id:
             raise SettingsError(f"query_id and item_id both name column {self.query_id!r}; each needs one of its own.")
         if self.time_unit is not None and self.time is None:
-            raise SettingsError("time_unit says how to read the time column, but no column has the role time.")
+            raise SettingsError(
+                "time_unit says how to read the time column, but no column has the role time. Name it, or leave "
+                "time_unit out."
+            )
 
 
 class Dataset:
@@ -105,18 +112,24 @@ class Dataset:
         if unknown.any():
             self._refuse_unknown(events, unknown, unknown_items)
             events, item_rows = events.filter(~unknown), item_rows[~unknown]
-        self.interactions = events
+        self.events = EventTable(events)
         self.item_rows = item_rows
         self.users = _catalogue(users, events, query_id, "users")
-        self._add_unlisted_users()
+        if users is not None:
+            self._add_unlisted_users()
         self.user_rows = rows_of_ids(events[query_id], self.users[query_id])
 
     def __repr__(self) -> str:
         return f"Dataset({self.num_events:,} events, {self.num_users:,} users, {self.num_items:,} items)"
 
     @property
+    def interactions(self) -> pl.DataFrame:
+        """The events' table, whole; `events` gives one column for less."""
+        return self.events.frame()
+
+    @property
     def num_events(self) -> int:
-        return self.interactions.height
+        return len(self.events)
 
     @property
     def num_items(self) -> int:
@@ -130,7 +143,7 @@ class Dataset:
     def weights(self) -> npt.NDArray[np.float32] | None:
         """The weight of each event [E] float32, or None where no column has that role."""
         column = self.roles.weight
-        return None if column is None else clean_weights(self.interactions[column], f"interactions.{column}")
+        return None if column is None else clean_weights(self.events[column], f"interactions.{column}")
 
     @property
     def times(self) -> npt.NDArray[Any]:
@@ -138,7 +151,7 @@ class Dataset:
         column = self.roles.time
         if column is None:
             raise SettingsError('This needs times, but no column has the role time; pass time="<column>".')
-        return clean_times(self.interactions[column], f"interactions.{column}").to_numpy()
+        return clean_times(self.events[column], f"interactions.{column}").to_numpy()
 
     def labels(self) -> list[str]:
         """What to call each item [N]: its label, or its id as text where there is no label."""
@@ -150,16 +163,17 @@ class Dataset:
     def take(self, rows: npt.NDArray[np.int64]) -> Self:
         """The same users and items with only the events at these rows, in this order."""
         taken = copy.copy(self)
-        taken.interactions = self.interactions[rows]
+        taken.events = self.events.take(rows)
         taken.item_rows = self.item_rows[rows]
         taken.user_rows = self.user_rows[rows]
         return taken
 
     def with_items_of(self, other: "Dataset") -> Self:
-        """The same events over another dataset's catalogue; events whose item it lacks get row -1."""
+        """The same events over another dataset's catalogue; events whose item either catalogue lacks get row -1."""
         moved = copy.copy(self)
         moved.items = other.items
-        moved.item_rows = rows_of_ids(self.interactions[self.roles.item_id], other.items[self.roles.item_id])
+        rows = rows_of_ids(self.items[self.roles.item_id], other.items[self.roles.item_id])
+        moved.item_rows = np.append(rows, -1)[self.item_rows]  # -1 looks at the last
         return moved
 
     def with_own_items(self) -> Self:
@@ -171,11 +185,17 @@ class Dataset:
     def fingerprint(self) -> str:
         """A SHA-256 over the roles and every value of the three tables: equal data, equal text."""
         digest = hashlib.sha256(repr(self.roles).encode())
-        for name, frame in (("interactions", self.interactions), ("items", self.items), ("users", self.users)):
-            digest.update(f"{name}:{frame.height}".encode())
+        tables: dict[str, pl.DataFrame | EventTable] = {
+            "interactions": self.events,
+            "items": self.items,
+            "users": self.users,
+        }
+        for name, frame in tables.items():
+            digest.update(f"{name}:{len(frame)}".encode())
             for column in sorted(frame.columns):
-                digest.update(f"{column}:{frame[column].dtype}".encode())
-                _digest_column(digest, frame[column], f"{name}.{column}")
+                values = frame[column]
+                digest.update(f"{column}:{values.dtype}".encode())
+                _digest_column(digest, values, f"{name}.{column}")
         return digest.hexdigest()
 
     def _refuse_unknown(self, events: pl.DataFrame, unknown: npt.NDArray[np.bool_], policy: str) -> None:
@@ -189,13 +209,14 @@ class Dataset:
             return
         raise DataError(
             f"{int(unknown.sum())} events name {len(names)} items that the items table does not hold: "
-            f'{shorten(names)}. Add these items, or drop the events with unknown_items="drop".'
+            f'{shorten(names)}. Add these items, or drop the events with unknown_items="drop" '
+            "(--drop-unknown-items)."
         )
 
     def _add_unlisted_users(self) -> None:
         """Users that only the events know stand below the listed ones, with their other columns missing."""
         column = self.roles.query_id
-        seen = self.interactions.select(pl.col(column).unique(maintain_order=True))
+        seen = self.events[column].unique(maintain_order=True).to_frame()
         new = seen.join(self.users, on=column, how="anti", maintain_order="left")
         if new.height:
             self.users = pl.concat([self.users, new], how="diagonal")
@@ -257,7 +278,8 @@ def _digest_column(digest: Any, column: pl.Series, where: str) -> None:
     else:
         texts = (column.bin.encode("hex") if dtype == pl.Binary else column.cast(pl.String)).fill_null("")
         digest.update(texts.str.len_bytes().to_numpy().tobytes())
-        digest.update("".join(texts.to_list()).encode())
+        for start in range(0, len(texts), BLOCK_ROWS):
+            digest.update(texts[start : start + BLOCK_ROWS].str.join("").item().encode())
 
 
 def _is_plain(dtype: pl.DataType) -> bool:

@@ -5,7 +5,8 @@ import csv
 import glob
 import io
 import json
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
+from contextlib import suppress
 from pathlib import Path
 
 import polars as pl
@@ -16,6 +17,7 @@ from shortlist.errors import DataError, require_extra, shorten
 
 __all__ = ["Query", "Source", "is_csv", "read_table"]
 
+PARQUET_MAGIC = b"PAR1"
 SQLITE_MAGIC = b"SQLite format 3\x00"
 
 
@@ -105,7 +107,10 @@ def _concatenated(frames: list[pl.DataFrame], source: str) -> pl.DataFrame:
     for name in frames[0].columns:
         types = {str(frame[name].dtype) for frame in frames}
         if "String" in types and len(types) > 1:  # else numbers would become texts without a word
-            raise DataError(f"The files of {source} do not have the same types: {name!r} is {shorten(sorted(types))}.")
+            raise DataError(
+                f"The files of {source} do not have the same types: {name!r} is {shorten(sorted(types))}. Write it in "
+                "one type."
+            )
     try:
         return frames[0] if len(frames) == 1 else pl.concat(frames, how="vertical_relaxed", rechunk=False)
     except pl.exceptions.PolarsError as error:
@@ -116,29 +121,36 @@ def _parquet(path: Path) -> pl.DataFrame:
     try:
         return pl.read_parquet(path)
     except (pl.exceptions.PolarsError, OSError) as error:
-        raise DataError(
-            f"{path} cannot be read as Parquet: {_first_line(error)}. Is it whole? Copy it again."
-        ) from error
+        raise DataError(f"{path} cannot be read as Parquet: {_first_line(error)}. {_remedy(path)}") from error
+
+
+def _remedy(path: Path) -> str:
+    with suppress(OSError), path.open("rb") as file:
+        if file.read(len(PARQUET_MAGIC)) not in (PARQUET_MAGIC, b""):
+            return "It does not begin like Parquet; give it the ending of what it is."
+    return "Is it whole? Copy it again."
 
 
 def _csv(path: Path, separator: str = ",") -> pl.DataFrame:
     content = _text(path)
-    header = next(csv.reader(io.StringIO(content[: content.find("\n") + 1 or None]), delimiter=separator), [])
+    if not content.strip():
+        raise DataError(f"{path} is empty; expected a line of column names, then rows.")
+    _, header = next(_rows(content[: content.find("\n") + 1 or None], separator))
     doubled = sorted({name for name in header if header.count(name) > 1})
     if not header:
-        raise DataError(f"{path} is empty; expected a line of column names, then rows.")
+        raise DataError(f"{path} has an empty first line; expected the column names there. Take the line out.")
     if doubled:
         raise DataError(f"{path} has the column {doubled[0]!r} twice in its first line; rename or drop one.")
     try:
         frame = pl.read_csv(content.encode(), infer_schema=False, separator=separator)
     except pl.exceptions.PolarsError as error:
         raise DataError(
-            f"{path} cannot be read as CSV: {_ragged(content, separator) or _first_line(error)}."
+            f"{path} cannot be read as CSV: {_ragged(content, separator) or _first_line(error)}. Correct it there."
         ) from error
     if frame.width and frame.to_series(frame.width - 1).null_count():
         ragged = _ragged(content, separator)  # a row that breaks off early reads as missing values
         if ragged:
-            raise DataError(f"{path} cannot be read as CSV: {ragged}.")
+            raise DataError(f"{path} cannot be read as CSV: {ragged}. Correct it there.")
     return frame
 
 
@@ -148,12 +160,26 @@ def _tsv(path: Path) -> pl.DataFrame:
 
 def _ragged(content: str, separator: str) -> str | None:
     """Where a row has another number of values than the first line has names, in words."""
-    reader = csv.reader(io.StringIO(content, newline=""), delimiter=separator)
-    names = next(reader)
-    for row in reader:
+    rows = _rows(content, separator)
+    _, names = next(rows)
+    for lines, row in rows:
         if row and len(row) != len(names):
-            return f"line {reader.line_num} has {len(row)} values, but the first line names {len(names)} columns"
+            where = f"line {lines[0]}" if len(lines) == 1 else f"the row in lines {lines[0]} to {lines[-1]}"
+            return f"{where} has {len(row)} values, but the first line names {len(names)} columns"
     return None
+
+
+def _rows(content: str, separator: str) -> Iterator[tuple[range, list[str]]]:
+    """The rows of CSV with their lines, which are several where a value in quotes has line breaks."""
+    limit = csv.field_size_limit(2**31 - 1)  # for the process; else a long text would be an error
+    try:
+        reader = csv.reader(io.StringIO(content, newline=""), delimiter=separator)
+        first = 1
+        for row in reader:
+            yield range(first, reader.line_num + 1), row
+            first = reader.line_num + 1
+    finally:
+        csv.field_size_limit(limit)
 
 
 def _json_lines(path: Path) -> pl.DataFrame:
@@ -164,7 +190,9 @@ def _json_lines(path: Path) -> pl.DataFrame:
         frame = pl.read_ndjson(content.encode(), infer_schema_length=None)
     except pl.exceptions.PolarsError as error:
         where = _broken_line(content) or _first_line(error)
-        raise DataError(f"{path} cannot be read as JSON lines: {where}.") from error
+        raise DataError(
+            f"{path} cannot be read as JSON lines: {where}. Write one whole object in each line."
+        ) from error
     mixed = [column.name for column in frame if column.dtype == pl.String and _looks_mixed(column)]
     if mixed:
         _refuse_mixed(path, content, mixed)
@@ -194,12 +222,18 @@ def _broken_line(content: str) -> str | None:
         if not line.strip():
             continue
         try:
-            value = json.loads(line)
-        except ValueError as error:
+            value = json.loads(line, parse_constant=_refuse_constant)
+        except json.JSONDecodeError as error:
+            return f"line {number}, column {error.colno}: {error.msg}"
+        except (ValueError, RecursionError) as error:
             return f"line {number}: {error}"
         if not isinstance(value, dict):
             return f'line {number} should be an object such as {{"user": 1}}, but it is {type(value).__name__}'
     return None
+
+
+def _refuse_constant(name: str) -> None:
+    raise ValueError(f"{name} is no value of JSON, null is")
 
 
 def _text(path: Path) -> str:
@@ -243,7 +277,7 @@ def _ask_duckdb(query: Query) -> pl.DataFrame:
         with duckdb.connect(query.database or ":memory:", read_only=query.database is not None) as connection:
             relation = connection.sql(query.sql)
             if relation is None:
-                raise DataError(f"{query} gives no table; write one that starts with select.")
+                raise _no_table(query)
             return pl.DataFrame(relation)
     except duckdb.Error as error:
         raise DataError(f"{query} failed: {_first_line(error)}.") from error
@@ -256,16 +290,24 @@ def _ask_sqlite(query: Query) -> pl.DataFrame:
     try:
         connection = sqlite3.connect(address, uri=True)
         try:
-            return pl.read_database(query.sql, connection, infer_schema_length=None)
+            cursor = connection.execute(query.sql)
+            if cursor.description is None:
+                raise _no_table(query)
+            names = [name for name, *_ in cursor.description]
+            return pl.DataFrame(cursor.fetchall(), schema=names, orient="row", infer_schema_length=None)
         finally:
             connection.close()
     except sqlite3.Error as error:
         raise DataError(f"{query} failed: {_first_line(error)}.") from error
 
 
+def _no_table(query: Query) -> DataError:
+    return DataError(f"{query} gives no table; write one that starts with select.")
+
+
 def _first_line(error: Exception) -> str:
     lines = str(error).strip().splitlines()
-    return lines[0].rstrip(".") if lines else type(error).__name__
+    return lines[0].rstrip(".!") if lines else type(error).__name__
 
 
 # The endings that are read, and how.

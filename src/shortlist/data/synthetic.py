@@ -6,6 +6,7 @@ import dataclasses
 import numpy as np
 
 from shortlist.data.dataset import Dataset
+from shortlist.data.events import EventTable
 from shortlist.data.splits import Split, split_by_time
 from shortlist.errors import SettingsError
 
@@ -85,6 +86,6 @@ def permuted_items(data: Dataset, *, seed: int = 0) -> Dataset:
     """
     order = np.random.default_rng(seed).permutation(data.num_events)
     shuffled = copy.copy(data)
-    shuffled.interactions = data.interactions.with_columns(data.interactions[data.roles.item_id][order])
+    shuffled.events = EventTable(data.interactions.with_columns(data.events[data.roles.item_id][order]))
     shuffled.item_rows = data.item_rows[order]
     return shuffled

@@ -45,13 +45,14 @@ def to_frame(table: Any, name: str) -> pl.DataFrame:
         ) from error
 
 
-def check_columns(frame: pl.DataFrame, columns: list[str], name: str) -> None:
+def check_columns(
+    frame: pl.DataFrame, columns: list[str], name: str, remedy: str = "Name the right one as the role."
+) -> None:
     """Raise `DataError` unless the frame has rows and every one of the columns."""
     for column in columns:
         if column not in frame.columns:
             raise DataError(
-                f"The {name} table has no column {column!r}; its columns are {shorten(frame.columns, 12)}. "
-                "Name the right one as the role."
+                f"The {name} table has no column {column!r}; its columns are {shorten(frame.columns, 12)}. {remedy}"
             )
     if frame.height == 0:
         raise DataError(f"The {name} table has no rows; at least one is needed.")
@@ -92,7 +93,7 @@ def clean_ids(ids: pl.Series, where: str) -> pl.Series:
 def clean_weights(weights: pl.Series, where: str) -> npt.NDArray[np.float32]:
     """Weights as float32, each finite and not negative."""
     if not weights.dtype.is_numeric():
-        raise DataError(f"{where} should hold numbers, but its type is {weights.dtype}.")
+        raise DataError(f"{where} should hold numbers, but its type is {weights.dtype}; correct or convert it.")
     values = weights.cast(pl.Float64).fill_null(float("nan")).to_numpy()
     bad = np.flatnonzero(~((values >= 0) & (values <= np.finfo(np.float32).max)))
     if bad.size:

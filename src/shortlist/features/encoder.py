@@ -7,6 +7,7 @@ from typing import Any
 import polars as pl
 
 from shortlist.data import Dataset
+from shortlist.data.events import EventTable
 from shortlist.errors import DataError, SettingsError, shorten
 from shortlist.features.categories import Categories
 from shortlist.features.encoded import Encoded
@@ -89,12 +90,12 @@ def fit_features(query: Sequence[AnyFeature], item: Sequence[AnyFeature], *, on:
         if feature.column in users.columns:
             of_user.append(feature.fit(users[feature.column]))
         else:
-            of_event.append(feature.fit(_column(on.interactions, feature.column, "query", [users])))
+            of_event.append(feature.fit(_column(on.events, feature.column, "query", [users])))
     of_item = [feature.fit(_column(items, feature.column, "item", [])) for feature in item]
     return Features(tuple(of_user), tuple(of_event), tuple(of_item))
 
 
-def encode(features: Sequence[FittedFeature], table: pl.DataFrame) -> dict[str, Encoded]:
+def encode(features: Sequence[FittedFeature], table: pl.DataFrame | EventTable) -> dict[str, Encoded]:
     """Each feature's array over the table, by the feature's name.
 
     >>> data = Dataset({"user": ["ann", "bob"], "sku": ["tea", "jam"]}, query_id="user", item_id="sku")
@@ -125,12 +126,13 @@ def _check_names(side: str, features: Sequence[FeatureChoice]) -> None:
         raise SettingsError(f"The {side} tower has the same feature twice: {', '.join(doubled)}. Keep one of them.")
 
 
-def _column(table: pl.DataFrame, column: str, side: str, others: list[pl.DataFrame]) -> pl.Series:
+def _column(table: pl.DataFrame | EventTable, column: str, side: str, others: list[pl.DataFrame]) -> pl.Series:
     if column in table.columns:
         return table[column]
     known = dict.fromkeys(name for frame in (*others, table) for name in frame.columns)
     raise DataError(
-        f"The {side} tower wants column {column!r}, which its tables do not hold; they have {shorten(known, 12)}."
+        f"The {side} tower wants column {column!r}, which its tables do not hold; they have {shorten(known, 12)}. "
+        "Name one of these, or leave the feature out."
     )
 
 

@@ -1,5 +1,6 @@
 """Lists for a whole file of queries, streamed from Parquet to Parquet."""
 
+import itertools
 from collections.abc import Callable, Iterator
 from pathlib import Path
 from typing import Any
@@ -7,7 +8,7 @@ from typing import Any
 import polars as pl
 from polars.io.plugins import register_io_source
 
-from shortlist.atomic import new_file
+from shortlist.atomic import made_folder, new_file
 from shortlist.data.readers import Source, read_table
 from shortlist.errors import DataError, SettingsError
 from shortlist.recommender.recommender import Recommender
@@ -16,6 +17,7 @@ __all__ = ["recommend_file"]
 
 # Queries answered at once.
 BATCH_ROWS = 4_096
+PARQUET = (".parquet", ".pq")
 
 
 def recommend_file(
@@ -33,44 +35,46 @@ def recommend_file(
     answers need fit in memory. The columns are those of `Recommender.recommend_table`. `on_batch` hears how many
     queries were answered each time. The file stands at `out` once it is whole.
 
-    Raises `SettingsError` where something stands at `out` already or its folder cannot be written, and `DataError`
-    for queries that cannot be read, naming the first row of the batch.
+    Raises `SettingsError` where something stands at `out` already, and where it does not end in .parquet or cannot be
+    written; `DataError` for queries that cannot be read, naming the first row of the batch.
     """
+    if out.suffix.lower() not in PARQUET:
+        raise SettingsError(f"{out} should end in .parquet, for that is what the lists are written as. Rename it.")
     if out.exists():
         raise SettingsError(f"{out} is there already, and lists are never written over. Name a new file.")
     batches = _batches(queries)
     first = next(batches, None)
     if first is None or first.height == 0:
         raise DataError(f"{queries} has no rows; at least one query is needed.")
-    schema = recommender.recommend_table(first.head(1), 1).schema
     count = 0
 
-    def answer(*_: Any) -> Iterator[pl.DataFrame]:
+    def answer(batch: pl.DataFrame) -> pl.DataFrame:
+        try:
+            answers = recommender.recommend_table(batch, k, exclude_seen=exclude_seen)
+        except DataError as error:
+            raise type(error)(f"{queries}, in the {batch.height} rows from row {count} on: {error}") from error
+        return answers.with_columns(pl.col("query_row") + count)
+
+    def answer_all(*_: Any) -> Iterator[pl.DataFrame]:
         nonlocal count
-        batch: pl.DataFrame | None = first
-        while batch is not None:
-            try:
-                answers = recommender.recommend_table(batch, k, exclude_seen=exclude_seen)
-            except DataError as error:
-                raise type(error)(f"{queries}, in the {batch.height} rows from row {count} on: {error}") from error
-            yield answers.with_columns(pl.col("query_row") + count)
+        for batch in itertools.chain([first], batches):
+            yield answer(batch)
             count += batch.height
             if on_batch is not None:
                 on_batch(batch.height)
-            batch = next(batches, None)
 
+    schema = answer(first.head(1)).schema
     try:
-        out.parent.mkdir(parents=True, exist_ok=True)
-        with new_file(out) as draft:
-            register_io_source(answer, schema=schema).sink_parquet(draft, maintain_order=True)
-    except OSError as error:
+        with made_folder(out.parent), new_file(out) as draft:
+            register_io_source(answer_all, schema=schema).sink_parquet(draft, maintain_order=True)
+    except (OSError, pl.exceptions.ComputeError) as error:  # Polars' own word for a full disk is the latter
         raise SettingsError(f"{out} cannot be written: {error}. Name another file.") from error
     return count
 
 
 def _batches(queries: Source) -> Iterator[pl.DataFrame]:
     path = Path(queries) if isinstance(queries, str) else None
-    if path is not None and path.is_file() and path.suffix.lower() in (".parquet", ".pq"):
+    if path is not None and path.is_file() and path.suffix.lower() in PARQUET:
         try:
             yield from pl.scan_parquet(path).collect_batches(chunk_size=BATCH_ROWS, maintain_order=True)
         except pl.exceptions.PolarsError as error:

@@ -75,7 +75,7 @@ def _load(bundle: Bundle) -> Dataset:
 def _assess_events(bundle: Bundle, events: pl.DataFrame, protocol: Protocol) -> Assessment:
     """Every row of the table as a test event over the bundle's own catalogue and users."""
     roles = Roles(**bundle.data["roles"])
-    check_columns(events, [roles.query_id, roles.item_id], "events")
+    check_columns(events, [roles.query_id, roles.item_id], "events", "Name the columns as the training's were.")
     events = events.with_columns(
         _ids_like(events[roles.query_id], bundle.users[roles.query_id].dtype),
         _ids_like(events[roles.item_id], bundle.items["id"].dtype),
@@ -125,9 +125,9 @@ class _QueryVectors:
         self._features = bundle.features
         self._tower = OnnxTower(bundle.query_tower, bundle.weights, threads=0)
         self._users = data.users[targets.user_rows]
-        self._events = data.interactions[targets.event_rows]
+        self._events = data.events.take(targets.event_rows)
 
     def __call__(self, start: int, stop: int) -> npt.NDArray[np.float32]:
         users = encode(self._features.user, self._users[start:stop])
-        events = encode(self._features.event, self._events[start:stop])
+        events = encode(self._features.event, self._events.take(slice(start, stop)))
         return self._tower(users | events)[:, None]  # [B, D] -> [B, 1, D]

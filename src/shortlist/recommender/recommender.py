@@ -10,6 +10,7 @@ import numpy.typing as npt
 import polars as pl
 
 from shortlist.bundle import Bundle, OnnxTower, load_bundle
+from shortlist.data import Roles
 from shortlist.errors import DataError, SettingsError, UnknownIdError, shorten
 from shortlist.index import exact_top_k
 from shortlist.recommender.answers import Item, Shortlist
@@ -36,7 +37,8 @@ class Recommender:
         self._ids: list[Id] = bundle.items["id"].to_list()
         self._labels: list[str] = bundle.items["label"].to_list()
         self._row_of = {identifier: row for row, identifier in enumerate(self._ids)}
-        self._query_id: str = bundle.data["roles"]["query_id"]
+        self._roles = Roles(**bundle.data["roles"])
+        self._query_id = self._roles.query_id
         self._user_row_of = {user: row for row, user in enumerate(bundle.users[self._query_id].to_list())}
 
     @classmethod
@@ -195,7 +197,7 @@ class Recommender:
         return read_queries(
             queries,
             self.bundle.features.query,
-            query_id=self._query_id,
+            roles=self._roles,
             users=self.bundle.users,
             user_rows=user_rows,
             trained=trained,

@@ -46,7 +46,7 @@ class Events:
 
     def __init__(self, tables: Tables, data: Dataset) -> None:
         self.tables = tables
-        self.columns = Columns(encode(tables.features.event, data.interactions), tables.device)
+        self.columns = Columns(encode(tables.features.event, data.events), tables.device)
         self.user_rows = torch.from_numpy(data.user_rows).to(tables.device)
         self.item_rows = torch.from_numpy(data.item_rows).to(tables.device)
         weights = data.weights
