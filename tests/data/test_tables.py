@@ -243,3 +243,11 @@ def test_rows_of_ids_are_the_places_in_the_catalogue(ids: list[str], catalogue: 
     rows = rows_of_ids(pl.Series(ids, dtype=pl.String), pl.Series(catalogue, dtype=pl.String))
     assert rows.dtype == np.int64
     assert rows.tolist() == [catalogue.index(one) if one in catalogue else -1 for one in ids]
+
+
+def test_rows_are_found_block_by_block(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr("shortlist.data.tables.BLOCK_ROWS", 2)
+    catalogue = pl.Series(["a", "b", "c"])
+    ids = pl.Series(["c", None, "a", "x", "b", "c", "a", "b"])  # three blocks: none is smaller than the catalogue
+    assert rows_of_ids(ids, catalogue).tolist() == [2, -1, 0, -1, 1, 2, 0, 1]
+    assert rows_of_ids(ids[:0], catalogue).tolist() == []

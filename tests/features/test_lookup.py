@@ -9,6 +9,7 @@ from hypothesis import strategies as st
 
 from shortlist.errors import SettingsError
 from shortlist.features import Hash, Lookup
+from shortlist.features.vocabulary import FEW_VALUES
 
 TEXTS = st.one_of(st.none(), st.sampled_from(["red", "blue", ""]), st.text(max_size=3))
 NO_CATEGORIES = (
@@ -104,6 +105,12 @@ class TestHash:
     def test_the_pinned_rows_are_those_of_the_standard_library(self, text: str, row: int) -> None:
         digest = hashlib.blake2b(text.encode("utf-8"), digest_size=8, key=bytes(8)).digest()
         assert 1 + int.from_bytes(digest, "little") % 999 == row
+
+    def test_many_values_fall_where_each_alone_does(self) -> None:
+        fitted = Hash("x", num_rows=50).fit(pl.Series(["a"]))
+        values = pl.Series([None if n % 7 == 0 else f"v{n % 300}" for n in range(FEW_VALUES + 1)])
+        alone = [fitted.encode(pl.Series([value], dtype=pl.String)).rows[0] for value in values]
+        assert fitted.encode(values).rows.tolist() == alone
 
     def test_row_zero_is_for_missing_values_alone(self) -> None:
         rows = Hash("x", num_rows=3).fit(pl.Series(["a"])).encode(pl.Series([str(n) for n in range(100)])).rows

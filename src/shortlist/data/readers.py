@@ -270,7 +270,7 @@ def _is_sqlite(database: str | None) -> bool:
 
 
 def _ask_duckdb(query: Query) -> pl.DataFrame:
-    require_extra("sql", ["duckdb"])
+    require_extra("sql", ["duckdb", "pyarrow"])
     import duckdb
 
     try:
@@ -278,7 +278,9 @@ def _ask_duckdb(query: Query) -> pl.DataFrame:
             relation = connection.sql(query.sql)
             if relation is None:
                 raise _no_table(query)
-            return pl.DataFrame(relation)
+            # Not pl.DataFrame(relation): after it DuckDB complains of leaks when the process ends.
+            frame: pl.DataFrame = relation.pl()
+            return frame
     except duckdb.Error as error:
         raise DataError(f"{query} failed: {_first_line(error)}.") from error
 

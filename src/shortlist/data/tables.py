@@ -20,6 +20,8 @@ __all__ = [
 ]
 
 MAX_ID_BYTES = 1024
+# Ids that are looked up at once.
+BLOCK_ROWS = 1 << 20
 # The end of the year 9999 in seconds since 1970.
 LAST_SECOND = 253_402_300_799
 
@@ -145,8 +147,14 @@ def read_times(times: pl.Series, where: str, unit: Literal["s", "ms", "us", "ns"
 def rows_of_ids(ids: pl.Series, catalogue: pl.Series) -> npt.NDArray[np.int64]:
     """The row of each id in the catalogue, -1 where it holds none. Shapes: [n] ids, [N] catalogue -> [n] int64."""
     index = pl.DataFrame({"id": catalogue}).with_row_index("row")
-    found = pl.DataFrame({"id": ids}).join(index, on="id", how="left", maintain_order="left")
-    return found["row"].cast(pl.Int64).fill_null(-1).to_numpy().copy()
+    rows = np.empty(len(ids), np.int64)
+    # In blocks, for a join needs some forty bytes a row on the way; each hashes the catalogue anew, so none is smaller.
+    block = max(BLOCK_ROWS, len(catalogue))
+    for start in range(0, len(ids), block):
+        part = pl.DataFrame({"id": ids[start : start + block]})
+        found = part.join(index, on="id", how="left", maintain_order="left")
+        rows[start : start + block] = found["row"].cast(pl.Int64).fill_null(-1).to_numpy()
+    return rows
 
 
 def _as_int64(integers: pl.Series, where: str, remedy: str) -> pl.Series:

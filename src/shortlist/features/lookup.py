@@ -9,9 +9,10 @@ import polars as pl
 from pydantic import Field
 
 from shortlist.choice import Positive, Seed, Whole, choice
+from shortlist.data.tables import rows_of_ids
 from shortlist.features.encoded import Rows
 from shortlist.features.feature import FittedFeature, as_text, refuse_missing
-from shortlist.features.vocabulary import Vocabulary
+from shortlist.features.vocabulary import FEW_VALUES, Vocabulary
 
 __all__ = ["FittedHash", "FittedLookup", "Hash", "Lookup"]
 
@@ -108,9 +109,11 @@ class FittedHash(FittedFeature):
     def encode(self, values: pl.Series) -> Rows:
         refuse_missing(values, self.column, self.choice.missing)
         texts = as_text(values, self.column)
-        distinct = texts.unique().drop_nulls().to_list()
-        row_of = dict(zip(distinct, map(self._row, distinct), strict=True))
-        return Rows(np.array([UNKNOWN_ROW if text is None else row_of[text] for text in texts], np.int32))
+        if len(texts) <= FEW_VALUES:
+            return Rows(np.array([UNKNOWN_ROW if text is None else self._row(text) for text in texts], np.int32))
+        distinct = texts.unique().drop_nulls()
+        rows = [*map(self._row, distinct.to_list()), UNKNOWN_ROW]
+        return Rows(np.array(rows, np.int32)[rows_of_ids(texts, distinct)])  # -1, a missing text, looks at the last
 
     def _row(self, text: str) -> int:
         digest = hashlib.blake2b(text.encode(), digest_size=8, key=self._key)
