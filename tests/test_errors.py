@@ -12,6 +12,7 @@ BUILT_IN = {
     "DownloadError": OSError,
     "MissingExtraError": ImportError,
     "SettingsError": ValueError,
+    "TrackingError": OSError,
     "UnknownIdError": KeyError,
 }
 

@@ -9,6 +9,7 @@ ShortlistError
 ├── CollapsedError (ArithmeticError) scores that cannot tell items apart
 ├── BundleError (ValueError)        a bundle that is damaged, missing or already there
 ├── CheckpointError (ValueError)    a checkpoint that is damaged, or another training's
+├── TrackingError (OSError)         a tracking service that could not be told of a run
 └── MissingExtraError (ImportError) a part of shortlist that is not installed
 
 The text of each says what was expected, what came, where, and what to do next.

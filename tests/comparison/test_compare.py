@@ -150,8 +150,8 @@ def test_baselines_stand_beside_curves_on_the_events_that_were_watched(compared:
     split = sl.split_random(WORLD.data(), test=0.2, validation=0.3)
     assert split.validation is not None
     protocol, seen = chosen.evaluation.protocol, split.seen_before(split.validation)
-    watched = evaluate_baselines(split.train, Targets.of(split.validation), protocol, seen)["popularity"].value(METRIC)
-    assert run.curve_baselines == {"popularity": watched}
+    watched, _ = evaluate_baselines(split, Targets.of(split.validation), protocol, seen)
+    assert run.curve_baselines == {"popularity": watched["popularity"].value(METRIC)}
     assert run.curve_baselines["popularity"] != run.baselines["popularity"].value(METRIC)
     assert run.notes == (
         "The features were fitted on all events, test events too: their vocabularies and statistics leak.",

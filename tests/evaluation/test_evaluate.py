@@ -1,4 +1,5 @@
 import math
+from typing import Any
 
 import numpy as np
 import numpy.typing as npt
@@ -10,8 +11,8 @@ from hypothesis import strategies as st
 import shortlist as sl
 from shortlist.data.seen import Seen
 from shortlist.errors import CollapsedError, DataError, DivergedError, SettingsError
-from shortlist.evaluation import Evaluation, Targets, evaluate, popularity_vectors
-from shortlist.evaluation.ranking import QueryEncoder
+from shortlist.evaluation import Evaluation, Targets, VectorScores, evaluate, popularity_scores
+from shortlist.evaluation.scoring import QueryEncoder
 from shortlist.settings.evaluation import TieRule
 
 Floats = npt.NDArray[np.float32]
@@ -33,9 +34,13 @@ def encoder(queries: Floats) -> QueryEncoder:
     return lambda start, stop: queries[start:stop, None, :]
 
 
+def by_vectors(encode_queries: QueryEncoder, item_vectors: Any, targets: Targets, **options: Any) -> Evaluation:
+    return evaluate(VectorScores(encode_queries, item_vectors), targets, **options)
+
+
 def three_users(protocol: sl.Protocol, seen: Seen = NOTHING_SEEN) -> Evaluation:
     items = np.eye(4, dtype=np.float32)
-    return evaluate(encoder(SCORES), items, Targets.of(THREE_USERS), protocol=protocol, seen=seen, alarm=False)
+    return by_vectors(encoder(SCORES), items, Targets.of(THREE_USERS), protocol=protocol, seen=seen, alarm=False)
 
 
 @pytest.mark.parametrize(
@@ -89,7 +94,11 @@ LOG3 = math.log2(3)
         # (1/2 + 1/log2 5) / (1 + 1/log2 3) at the end; at the start the best that there is.
         ("ndcg_4", 1, (1 + 1 / LOG3 + 1 / 2 + 1 / math.log2(5)) / 2 / (1 + 1 / LOG3),
          (1 / 2 + 1 / math.log2(5)) / (1 + 1 / LOG3)),
-        ("mrr", 1, (1 + 1 / 2 + 1 / 3 + 1 / 4) / 4, 1 / 3),
+        # The first of the two stands at place 1 in three of six orders of the places, at 2 in two, at 3 in one.
+        ("mrr", 1, (3 + 2 / 2 + 1 / 3) / 6, 1 / 3),
+        ("hit_rate_2", 1, 5 / 6, 0),
+        ("precision_4", 1 / 2, 1 / 2, 1 / 2),
+        ("map_1", 1, 1 / 2, 0),
         # Row by row as TensorFlow Recommenders counts: each alone takes the first of its ties, or the last.
         ("top_1_accuracy", 1, 1 / 4, 0),
         ("top_3_accuracy", 1, 3 / 4, 0),
@@ -99,7 +108,7 @@ def test_true_items_that_tie_in_one_list_take_one_place_each(
     metric: str, optimistic: float, expected: float, pessimistic: float
 ) -> None:
     scores, items = np.ones((2, 4), np.float32), np.eye(4, dtype=np.float32)
-    result = evaluate(
+    result = by_vectors(
         encoder(scores), items, Targets.of(TWO_OF_FOUR), protocol=sl.Protocol(), seen=NOTHING_SEEN, alarm=False
     )
     assert result.value(metric, "optimistic") == pytest.approx(optimistic)
@@ -120,14 +129,14 @@ def test_true_items_that_tie_in_one_list_take_one_place_each(
 )
 def test_where_each_event_asks_anew_a_user_has_the_mean_of_lists_with_one_target(metric: str, expected: float) -> None:
     items, targets = np.eye(4, dtype=np.float32), Targets.of(THREE_USERS, one_query=False)
-    result = evaluate(encoder(SCORES), items, targets, protocol=sl.Protocol(), seen=NOTHING_SEEN, alarm=False)
+    result = by_vectors(encoder(SCORES), items, targets, protocol=sl.Protocol(), seen=NOTHING_SEEN, alarm=False)
     assert result.value(metric) == pytest.approx(expected)
 
 
 def test_two_targets_that_each_stand_first_in_a_list_of_their_own_are_both_found() -> None:
     # In two lists both optimistic places are 0, which in one list would make an NDCG of 2 / (1 + 1 / log2 3).
     scores, targets = np.ones((2, 4), np.float32), Targets.of(TWO_OF_FOUR, one_query=False)
-    result = evaluate(
+    result = by_vectors(
         encoder(scores), np.eye(4, dtype=np.float32), targets, protocol=sl.Protocol(), seen=NOTHING_SEEN, alarm=False
     )
     assert [result.value(metric, "optimistic") for metric in ("recall_1", "ndcg_1", "ndcg_2", "mrr")] == [1, 1, 1, 1]
@@ -158,7 +167,7 @@ def test_every_metric_lies_between_zero_and_one(
     of_user = generator.integers(3, size=(num_users, num_items))
     scores = of_user[user] if one_query else generator.integers(3, size=(len(user), num_items))
     offsets = np.concatenate([[0], np.cumsum((fate == "seen").sum(axis=1))])
-    result = evaluate(
+    result = by_vectors(
         encoder(scores.astype(np.float32)),
         np.eye(num_items, dtype=np.float32),
         Targets.of(data, one_query=one_query),
@@ -178,7 +187,7 @@ def test_recall_counts_all_targets_of_a_user_even_beyond_k() -> None:
     # ann wants three items of a list of one: recall_1 is 1/3, while NDCG compares with the best list of one.
     data = sl.Dataset({"user": ["ann"] * 3, "item": [0, 1, 2]}, query_id="user", item_id="item")
     scores = np.array([[3, 2, 1]] * 3, np.float32)
-    result = evaluate(
+    result = by_vectors(
         encoder(scores), np.eye(3, dtype=np.float32), Targets.of(data), protocol=sl.Protocol(ks=(1,)), seen=NOTHING_SEEN
     )
     assert result.value("recall_1") == pytest.approx(1 / 3)
@@ -193,14 +202,33 @@ def test_a_list_far_longer_than_the_catalogue_is_the_whole_catalogue(family: str
 
 def test_names_of_metrics_say_the_protocol() -> None:
     metrics = three_users(sl.Protocol(ks=(2,), seen="included", ties="pessimistic")).metrics
-    assert list(metrics) == [
-        f"{name}/full/seen_included/ties_pessimistic" for name in ("top_2_accuracy", "recall_2", "ndcg_2", "mrr")
-    ]
+    names = ("top_2_accuracy", "recall_2", "hit_rate_2", "precision_2", "ndcg_2", "map_2", "mrr")
+    assert list(metrics) == [f"{name}/full/seen_included/ties_pessimistic" for name in names]
+
+
+def test_what_lists_show_is_measured_where_popularity_is_given() -> None:
+    targets = Targets.of(THREE_USERS)
+    scoring = VectorScores(encoder(SCORES), np.eye(4, dtype=np.float32))
+    popularity = np.array([6, 1, 0, 0], np.float32)
+    seen = Seen(np.array([0, 1, 1, 1]), np.array([3]))  # ann has seen item 3
+    evaluation = evaluate(
+        scoring, targets, protocol=sl.Protocol(ks=(2, 4)), seen=seen, alarm=False, popularity=popularity
+    )
+    assert evaluation.shown is not None
+    # Equal scores by row: of cat's three first items two. ann's list ends before item 3.
+    assert [rows.tolist() for rows in evaluation.shown.lists] == [[0, 1, 2], [3, 2, 1, 0], [0, 2, 3, 1]]
+    assert evaluation.counts["listed_users"] == 3
+    assert evaluation.metrics["coverage_2/full/seen_excluded"] == 1
+    assert evaluation.value("average_popularity_2") == (6 + 1 + 0 + 0 + 6 + 0) / 6
+    with pytest.raises(SettingsError, match="coverage_2 looks at lists, and this evaluation of model made none"):
+        three_users(sl.Protocol()).value("coverage_2")
+    with pytest.raises(SettingsError, match="coverage_2 is no mean over users, so that it has no samples"):
+        evaluation.samples("coverage_2")
 
 
 def test_tensors_give_the_metrics_of_arrays() -> None:
     protocol, items, queries = sl.Protocol(ks=(1, 2)), torch.eye(4), torch.from_numpy(SCORES)[:, None]
-    on_torch = evaluate(
+    on_torch = by_vectors(
         lambda start, stop: queries[start:stop],
         items,
         Targets.of(THREE_USERS),
@@ -226,6 +254,7 @@ def test_targets_that_were_seen_are_counted_and_ranked(rule: str) -> None:
     evaluation = three_users(sl.Protocol(ks=(1,), seen=rule), seen)  # type: ignore[arg-type]
     assert evaluation.counts == {
         "targets": 4, "users": 3, "items": 4, "absent_targets": 0, "repeated_targets": 0, "seen_targets": 2,
+        "listed_users": 0,
     }  # fmt: skip
     assert evaluation.ranks.higher.tolist() == ([0, 1, 2, 0] if rule == "excluded" else [0, 2, 2, 0])
 
@@ -261,7 +290,7 @@ MANY_SEEN = Seen(np.zeros(41, np.int64), np.zeros(0, np.int64))
 
 
 def many(queries: Floats, items: Floats, protocol: sl.Protocol, *, alarm: bool = True) -> Evaluation:
-    return evaluate(
+    return by_vectors(
         encoder(queries), items, Targets.of(MANY), protocol=protocol, seen=MANY_SEEN, name="the model", alarm=alarm
     )
 
@@ -294,17 +323,22 @@ def test_collapse_of_a_few_items_passes_below_the_gap_and_stops_above_it() -> No
 
 
 def test_alarm_is_off_for_baselines_whose_ties_are_their_nature() -> None:
-    encode, items = popularity_vectors(np.full(10, 3, np.float32))
+    targets = Targets.of(MANY)
     result = evaluate(
-        encode, items, Targets.of(MANY), protocol=sl.Protocol(ks=(1, 5)), seen=MANY_SEEN, name="popularity", alarm=False
+        popularity_scores(np.full(10, 3, np.float32), targets),
+        targets,
+        protocol=sl.Protocol(ks=(1, 5)),
+        seen=MANY_SEEN,
+        name="popularity",
+        alarm=False,
     )
     assert result.value("top_1_accuracy") == pytest.approx(0.1)
     assert result.value("top_5_accuracy") == pytest.approx(0.5)
 
 
-def test_popularity_vectors_score_items_by_their_counts() -> None:
-    encode, items = popularity_vectors(np.array([2.0, 7.0], np.float32))
-    assert (encode(3, 6) @ items.T).tolist() == [[[2, 7]]] * 3
+def test_popularity_scores_items_by_their_counts_for_everyone() -> None:
+    scoring = popularity_scores(np.array([2, 7] * 5, np.float32), Targets.of(MANY))
+    assert scoring.tile(3, 6).tolist() == [[2, 7] * 5] * 3
 
 
 def test_vector_that_is_no_number_stops_the_evaluation() -> None:
@@ -317,7 +351,20 @@ def test_vector_that_is_no_number_stops_the_evaluation() -> None:
 
 
 @pytest.mark.parametrize(
-    "metric", ["top_5", "recall_0", "recall_-1", "ndcg_x", "mrr_5", "accuracy", "", "top_5_recall"]
+    "metric",
+    [
+        "top_5",
+        "recall_5_accuracy",
+        "top_recall_5",
+        "mrr_1",
+        "recall_0",
+        "recall_-1",
+        "ndcg_x",
+        "mrr_5",
+        "accuracy",
+        "",
+        "top_5_recall",
+    ],
 )
 def test_name_of_no_metric_is_refused(metric: str) -> None:
     with pytest.raises(SettingsError, match=f"There is no metric '{metric}'; known are mrr and"):

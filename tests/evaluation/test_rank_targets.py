@@ -11,7 +11,7 @@ from hypothesis import strategies as st
 from shortlist.data.seen import Seen
 from shortlist.errors import DivergedError
 from shortlist.evaluation import rank_targets
-from shortlist.evaluation.ranking import distinct_rows
+from shortlist.evaluation.scoring import distinct_rows
 from shortlist.metrics import Ranks
 
 RANKING = importlib.import_module("shortlist.evaluation.ranking")

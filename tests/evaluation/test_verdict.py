@@ -11,6 +11,7 @@ from shortlist.evaluation import (
     MIN_USERS,
     Evaluation,
     Targets,
+    VectorScores,
     Verdict,
     assess,
     bootstrap_interval,
@@ -224,8 +225,7 @@ def test_assessment_puts_popularity_beside_the_model() -> None:
     items = np.eye(3, dtype=np.float32)
     queries = items[targets.item_rows][:, None, :]
     assessment = assess(
-        lambda start, stop: queries[start:stop],
-        items,
+        VectorScores(lambda start, stop: queries[start:stop], items),
         split=split,
         targets=targets,
         seen=Seen.of(split.train),

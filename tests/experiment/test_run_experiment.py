@@ -47,7 +47,7 @@ def test_a_run_is_what_the_experiment_says() -> None:
     assert run.training == sl.Training(epochs=2, batch_size=16, watch="test", seed=3)
     assert run.protocol == sl.Protocol(ks=(1, 4), ties="pessimistic")
     assert run.item_vectors().shape == (16, 4)  # width 3, and the item bias
-    assert run.evaluate().metrics == run.history.epochs[-1].metrics
+    assert run.evaluate().metrics.items() >= run.history.epochs[-1].metrics.items()
 
 
 def test_another_split_is_cut_as_it_says() -> None:

@@ -6,18 +6,18 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from shortlist.metrics import Gains, Ranks, reciprocal_rank, top_k_discounted, top_k_hits
+from shortlist.metrics import Gains, Ranks, top_k_discounted, top_k_hits
 from shortlist.metrics.ranking import ideal_discounted
 from shortlist.settings.evaluation import TieRule
 
-FAMILIES = {"hits": top_k_hits, "discounted": top_k_discounted, "reciprocal": reciprocal_rank}
+FAMILIES = {"hits": top_k_hits, "discounted": top_k_discounted}
 
 
 def gain_at(family: str, k: int, place: int) -> float:
     """The gain of one place from the definition of its metric."""
     if place >= k:
         return 0.0
-    return {"hits": 1.0, "discounted": 1 / math.log2(place + 2), "reciprocal": 1 / (place + 1)}[family]
+    return {"hits": 1.0, "discounted": 1 / math.log2(place + 2)}[family]
 
 
 def gain(gains: Gains, higher: int, ties: int, rule: TieRule) -> float:
@@ -48,11 +48,6 @@ def test_hits_at_the_edge_by_hand() -> None:
 def test_discounted_gain_by_hand() -> None:
     # Places 0 to 2: (1 / log2 2 + 1 / log2 3 + 1 / log2 4) / 3, but only two of them within the first 2.
     assert gain(top_k_discounted(2), 0, 2, "expected") == pytest.approx((1 + 1 / math.log2(3)) / 3)
-
-
-def test_reciprocal_rank_by_hand() -> None:
-    # Places 1 and 2: (1/2 + 1/3) / 2.
-    assert gain(reciprocal_rank(5), 1, 1, "expected") == pytest.approx(5 / 12)
 
 
 def test_places_beyond_the_list_gain_nothing() -> None:

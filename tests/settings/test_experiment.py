@@ -314,7 +314,7 @@ class TestWrongValues:
         text = refusal(merge(SMALLEST, schedule | {"evaluation": {"protocol": {"ks": [5]}}}))
         assert text == (
             "Early stopping watches metric 'ndcg_7', which this protocol does not measure; it measures "
-            "top_5_accuracy, recall_5, ndcg_5, mrr. Name one of these, or leave the metric out."
+            "top_5_accuracy, recall_5, hit_rate_5, precision_5, ndcg_5, map_5, mrr. Name one of these, or leave the metric out."
         )
         assert read(**schedule, evaluation={"protocol": {"ks": [7]}}).training.schedule.metric == "ndcg_7"
 
@@ -397,22 +397,18 @@ class TestProtocol:
     def test_the_longest_list_of_at_most_half_the_catalogue_decides(self, num_items: int, metric: str) -> None:
         assert Protocol(ks=(50, 100, 10)).decisive(num_items) == metric
 
-    def test_it_measures_three_families_and_mrr(self) -> None:
-        assert Protocol(ks=(5, 1)).metrics == [
-            "top_5_accuracy",
-            "recall_5",
-            "ndcg_5",
-            "top_1_accuracy",
-            "recall_1",
-            "ndcg_1",
-            "mrr",
-        ]
+    def test_it_measures_six_families_and_mrr_and_what_lists_show(self) -> None:
+        families = ("top_{}_accuracy", "recall_{}", "hit_rate_{}", "precision_{}", "ndcg_{}", "map_{}")
+        protocol = Protocol(ks=(5, 1))
+        assert protocol.metrics == [*(family.format(k) for k in (5, 1) for family in families), "mrr"]
+        shown = ("coverage_{}", "gini_{}", "novelty_{}", "average_popularity_{}", "overlap_{}")
+        assert protocol.shown_metrics == [family.format(k) for k in (5, 1) for family in shown]
 
     @pytest.mark.parametrize("metric", ["recall_7", "top_1", "mrr/full/seen_excluded/ties_expected", ""])
     def test_a_metric_that_it_does_not_measure_is_refused(self, metric: str) -> None:
         text = (
             f"Early stopping watches metric {metric!r}, which this protocol does not measure; it measures "
-            "top_1_accuracy, recall_1, ndcg_1, mrr. Name one of these, or leave the metric out."
+            "top_1_accuracy, recall_1, hit_rate_1, precision_1, ndcg_1, map_1, mrr. Name one of these, or leave the metric out."
         )
         with pytest.raises(SettingsError) as caught:
             Protocol(ks=(1,)).refuse_unmeasured(metric)

@@ -10,6 +10,8 @@ from rich.console import Console
 from rich.progress import Progress, TextColumn, TimeElapsedColumn
 from rich.table import Table
 
+import shortlist as sl
+
 __all__ = ["AsJson", "counter", "show", "show_metrics", "table"]
 
 AsJson = Annotated[bool, typer.Option("--json", help="Print the result as JSON.")]
@@ -47,6 +49,33 @@ def table(title: str, columns: Sequence[str], rows: Sequence[Sequence[str]]) -> 
     console.print(drawn)
 
 
+def _is_shown(name: str, decisive: str) -> bool:
+    """Whether people see the metric at once: those at the K of the decisive one, and top-K accuracy at every K."""
+    metric, decisive = name.partition("/")[0], decisive.partition("/")[0]
+    kind, k = sl.settings.parse_metric(metric)
+    return kind == "accuracy" or k in (0, sl.settings.parse_metric(decisive)[1])
+
+
+def _show_slices(assessment: dict[str, Any]) -> None:
+    """The decisive metric on each slice, with its interval, beside the best baseline there."""
+    rows = [
+        [
+            part["name"],
+            f"{part['targets']:,}",
+            f"{part['users']:,}",
+            f"{part['value']:.3f}",
+            "" if part["low"] is None else f"{part['low']:.3f}–{part['high']:.3f}",
+            f"{part['baseline']} {part['baseline_value']:.3f}",
+            f"{part['difference']:+.3f}",
+        ]
+        for part in assessment["slices"]
+    ]
+    if rows:
+        metric = assessment["decisive"].partition("/")[0]
+        columns = [metric, "targets", "users", "model", "95 % interval", "best baseline", "difference"]
+        table("Slices", columns, rows)
+
+
 def show_metrics(assessment: dict[str, Any]) -> None:
     """An assessment for people: the protocol once, the model and each baseline in a column, the verdict."""
     metrics: dict[str, float] = assessment["metrics"]
@@ -54,11 +83,17 @@ def show_metrics(assessment: dict[str, Any]) -> None:
     counts = assessment["counts"]
     title = f"{counts['targets']:,} targets of {counts['users']:,} users among {counts['items']:,} items · {protocol}"
     baselines = assessment["baselines"]
+    shown = [name for name in metrics if _is_shown(name, assessment["decisive"])]
     rows = [
-        [name.partition("/")[0], f"{value:.4f}", *(f"{baseline[name]:.4f}" for baseline in baselines.values())]
-        for name, value in metrics.items()
+        [name.partition("/")[0], f"{metrics[name]:.4f}", *(f"{baseline[name]:.4f}" for baseline in baselines.values())]
+        for name in shown
     ]
     table(title, ["metric", "model", *baselines], rows)
+    if len(shown) < len(metrics):
+        typer.echo(f"{len(metrics) - len(shown)} more metrics: --json.")
+    for name, reason in assessment["not_computed"].items():
+        typer.echo(f"{name}: not computed: {reason}.")
+    _show_slices(assessment)
     for count, says in (
         ("absent_targets", "targets name items that the catalogue does not hold and were not ranked"),
         ("repeated_targets", "targets repeat a user and item and were counted once"),

@@ -180,7 +180,7 @@ class Dataset:
         """The same events over a catalogue of just the items that they touch, in the catalogue's order."""
         narrowed = copy.copy(self)
         narrowed.items = self.items[np.unique(self.item_rows[self.item_rows >= 0])]
-        return narrowed.with_items_of(narrowed)
+        return self.with_items_of(narrowed)
 
     def fingerprint(self) -> str:
         """A SHA-256 over the roles and every value of the three tables: equal data, equal text."""

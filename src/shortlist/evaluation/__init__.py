@@ -1,23 +1,32 @@
 """Ranks over the whole catalogue, metrics with their protocol in their names, and what they say of a model."""
 
-from shortlist.evaluation.assess import Assessment, assess, evaluate_baselines
-from shortlist.evaluation.evaluate import Evaluation, Targets, evaluate, popularity_vectors
+from shortlist.evaluation.assess import Assessment, SliceResult
+from shortlist.evaluation.beside import assess, evaluate_baselines, popularity_scores
+from shortlist.evaluation.evaluate import Evaluation, Targets, evaluate
 from shortlist.evaluation.ranking import rank_targets
+from shortlist.evaluation.scoring import UserScores, VectorScores
+from shortlist.evaluation.slices import Slice, column_slices, default_slices
 from shortlist.evaluation.verdict import MIN_USERS, Verdict, bootstrap_interval, compare_to, mean_samples, verdict_of
 
 __all__ = [
     "MIN_USERS",
     "Assessment",
     "Evaluation",
+    "Slice",
+    "SliceResult",
     "Targets",
+    "UserScores",
+    "VectorScores",
     "Verdict",
     "assess",
     "bootstrap_interval",
+    "column_slices",
     "compare_to",
+    "default_slices",
     "evaluate",
     "evaluate_baselines",
     "mean_samples",
-    "popularity_vectors",
+    "popularity_scores",
     "rank_targets",
     "verdict_of",
 ]

@@ -2,31 +2,56 @@
 
 import dataclasses
 import functools
-from collections.abc import Callable
+from collections.abc import Sequence
 from typing import Any
 
-from shortlist.baselines import popularity
-from shortlist.data import Dataset, Split
-from shortlist.data.seen import Seen
-from shortlist.evaluation.evaluate import Evaluation, Targets, evaluate, popularity_vectors
-from shortlist.evaluation.ranking import QueryEncoder
-from shortlist.evaluation.verdict import Verdict, compare_to
-from shortlist.settings.evaluation import Baseline, Protocol
+from shortlist.evaluation.evaluate import Evaluation
+from shortlist.evaluation.slices import Slice
+from shortlist.evaluation.verdict import Verdict, bootstrap_interval, compare_to
 
-__all__ = ["Assessment", "assess", "evaluate_baselines"]
+__all__ = ["Assessment", "SliceResult"]
 
-# Every baseline that a protocol can name, as vectors whose dot products are its scores.
-BASELINES: dict[Baseline, Callable[[Dataset], tuple[QueryEncoder, Any]]] = {
-    "popularity": lambda train: popularity_vectors(popularity(train)),
-}
+
+@dataclasses.dataclass(frozen=True)
+class SliceResult:
+    """The decisive metric on one slice, of the model and of the baseline that is best there.
+
+    `low` and `high` bound the model's value over users (95 %; None under 20 users), and the verdict the difference.
+    """
+
+    group: str
+    name: str
+    targets: int
+    users: int
+    value: float
+    low: float | None
+    high: float | None
+    verdict: Verdict
+
+    def to_json(self) -> dict[str, Any]:
+        """The slice as plain JSON values."""
+        verdict = self.verdict
+        return {
+            **{key: value for key, value in dataclasses.asdict(self).items() if key != "verdict"},
+            "baseline": verdict.baseline,
+            "baseline_value": verdict.baseline_value,
+            "difference": verdict.difference,
+            "difference_low": verdict.low,
+            "difference_high": verdict.high,
+        }
 
 
 @dataclasses.dataclass(frozen=True)
 class Assessment:
-    """One model and the baselines, ranked on the same targets under the same protocol."""
+    """One model and the baselines, ranked on the same targets under the same protocol.
+
+    `not_computed` says by name why a baseline has no numbers. `parts` are the slices that are looked at.
+    """
 
     model: Evaluation
     baselines: dict[str, Evaluation]
+    not_computed: dict[str, str] = dataclasses.field(default_factory=dict)
+    parts: Sequence[Slice] = ()
 
     @property
     def metrics(self) -> dict[str, float]:
@@ -41,15 +66,37 @@ class Assessment:
     @property
     def verdict(self) -> Verdict:
         """The model against the best baseline, in the protocol's decisive metric."""
-        verdicts = self.verdicts.values()
-        return max(verdicts, key=lambda verdict: verdict.baseline_value)
+        return _best(self.verdicts)
+
+    @functools.cached_property
+    def intervals(self) -> dict[str, tuple[float, float] | None]:
+        """The 95 % interval over users of each of the model's metrics that is a mean, None under 20 users."""
+        model = self.model
+        names = model.protocol.metrics
+        return {model.protocol.name(name): bootstrap_interval(*model.samples(name)) for name in names}
+
+    @functools.cached_property
+    def slices(self) -> list[SliceResult]:
+        """The decisive metric on each part of the targets."""
+        return [self._slice(part) for part in self.parts]
+
+    def _slice(self, part: Slice) -> SliceResult:
+        model = self.model.only(part.mask)
+        beside = {name: compare_to(baseline.only(part.mask), model) for name, baseline in self.baselines.items()}
+        low, high = bootstrap_interval(*model.samples(self.model.decisive)) or (None, None)
+        value = model.value(self.model.decisive)
+        return SliceResult(part.group, part.name, len(model.targets), model.num_users, value, low, high, _best(beside))
 
     def to_json(self) -> dict[str, Any]:
-        """Metrics, counts, baselines and verdicts as plain JSON values."""
+        """Metrics, intervals, counts, baselines, slices and verdicts as plain JSON values."""
         return {
             "metrics": self.metrics,
+            "intervals": self.intervals,
+            "decisive": self.model.protocol.name(self.model.decisive),
             "baselines": {name: baseline.metrics for name, baseline in self.baselines.items()},
+            "not_computed": self.not_computed,
             "counts": self.model.counts,
+            "slices": [part.to_json() for part in self.slices],
             "verdict": str(self.verdict),
             "verdicts": {
                 name: {"difference": verdict.difference, "low": verdict.low, "high": verdict.high}
@@ -58,18 +105,5 @@ class Assessment:
         }
 
 
-def evaluate_baselines(train: Dataset, targets: Targets, protocol: Protocol, seen: Seen) -> dict[str, Evaluation]:
-    """The protocol's baselines, computed from the training events alone."""
-    evaluations: dict[str, Evaluation] = {}
-    for name in protocol.baselines:
-        queries, items = BASELINES[name](train)
-        evaluations[name] = evaluate(queries, items, targets, protocol=protocol, seen=seen, name=name, alarm=False)
-    return evaluations
-
-
-def assess(
-    encode_queries: QueryEncoder, item_vectors: Any, *, split: Split, targets: Targets, seen: Seen, protocol: Protocol
-) -> Assessment:
-    """Rank the targets by the model and by the baselines; `seen` is what users had touched before."""
-    model = evaluate(encode_queries, item_vectors, targets, protocol=protocol, seen=seen, name="the model")
-    return Assessment(model, evaluate_baselines(split.train, targets, protocol, seen))
+def _best(verdicts: dict[str, Verdict]) -> Verdict:
+    return max(verdicts.values(), key=lambda verdict: verdict.baseline_value)

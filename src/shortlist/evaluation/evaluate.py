@@ -2,7 +2,6 @@
 
 import dataclasses
 import functools
-from typing import Any
 
 import numpy as np
 import numpy.typing as npt
@@ -10,12 +9,15 @@ import numpy.typing as npt
 from shortlist.data import Dataset
 from shortlist.data.seen import Seen
 from shortlist.errors import CollapsedError, DataError, SettingsError
-from shortlist.evaluation.ranking import QueryEncoder, rank_targets
-from shortlist.metrics import Ranks, reciprocal_rank, top_k_discounted, top_k_hits
-from shortlist.metrics.ranking import ideal_discounted
-from shortlist.settings.evaluation import Protocol, TieRule
+from shortlist.evaluation.ranking import rank
+from shortlist.evaluation.scoring import Scoring
+from shortlist.metrics import RankedLists, Ranks, ShownItems, top_k_hits
+from shortlist.settings.evaluation import SHOWN_METRICS, USER_METRICS, Protocol, TieRule, parse_metric
 
-__all__ = ["Evaluation", "Targets", "evaluate", "popularity_vectors"]
+__all__ = ["Evaluation", "Targets", "evaluate"]
+
+# Users whose lists are looked at, where there are more.
+LISTED_USERS = 1_000
 
 Rows = npt.NDArray[np.int64]
 Floats = npt.NDArray[np.float64]
@@ -74,6 +76,7 @@ class Evaluation:
     """Where the targets stand, under one protocol.
 
     `name` says what was evaluated, `num_items` is the size of the catalogue, `seen` what users had touched before.
+    `shown` are the lists of some users, None where none were made.
     """
 
     name: str
@@ -82,48 +85,54 @@ class Evaluation:
     ranks: Ranks
     num_items: int
     seen: Seen
+    shown: ShownItems | None = None
 
     def value(self, metric: str, ties: TieRule | None = None) -> float:
-        """A metric by its short name, the mean of its `samples`."""
+        """A metric by its short name: the mean of its `samples`, or a figure of the lists shown."""
+        kind, k = parse_metric(metric)
+        if kind in SHOWN_METRICS:
+            if self.shown is None:
+                raise SettingsError(f"{metric} looks at lists, and this evaluation of {self.name} made none.")
+            return float(getattr(self.shown, kind)(min(k, self.num_items)))
         return float(self.samples(metric, ties)[0].mean())
 
     def samples(self, metric: str, ties: TieRule | None = None) -> tuple[Floats, Rows]:
         """The numbers [M] whose mean a metric is, and the user 0, 1, … [M] that each belongs to.
 
-        `top_K_accuracy` has one for each target: whether it stands in the first K places. The others have one for
-        each user. Where one query asks for all targets of a user, `recall_K` is the share of them in the list,
-        `ndcg_K` the list's DCG over the best DCG that so many targets allow, `mrr` 1 / place of the best (with
-        expected ties the best of their expectations, a lower bound where several of them tie). Where each target
-        has a query and a list of its own, they are the user's means of the same numbers for lists with one target.
-        Raises `SettingsError` for a name that is none.
+        `top_K_accuracy` has one for each target: whether it stands in the first K places. The others, which
+        `RankedLists` defines, have one for each user. Where one query asks for all targets of a user, they stand in
+        one list; where each target has a query and a list of its own, a user's number is the mean over these lists.
+        Raises `SettingsError` for a name that is none, and for one that is no mean.
         """
-        kind, k = _parse(metric)
+        kind, k = parse_metric(metric)
         k = min(k, self.num_items)
         rule = ties or self.protocol.ties
         user, counts = self.targets.by_user
-        if kind == "top_accuracy":
+        if kind == "accuracy":
             return top_k_hits(k).of(self.ranks, rule), user
-        together = self.targets.one_query
-        ranks = self.ranks.in_one_list(user, rule) if together and rule != "expected" else self.ranks
-        match kind:
-            case "recall":
-                by_user = np.bincount(user, top_k_hits(k).of(ranks, rule)) / counts
-            case "ndcg":
-                best = ideal_discounted(counts, k) if together else counts
-                by_user = np.bincount(user, top_k_discounted(k).of(ranks, rule)) / best
-            case _:
-                by_user = self._reciprocal(reciprocal_rank(self.num_items).of(ranks, rule))
-        return by_user, np.arange(len(counts))
-
-    def _reciprocal(self, gains: Floats) -> Floats:
-        """Each user's reciprocal rank [U] from its targets' [E]."""
-        user, counts = self.targets.by_user
+        if kind not in USER_METRICS:
+            raise SettingsError(f"{metric} is no mean over users, so that it has no samples.")
+        lists = self._lists(rule)
+        by_list: Floats = lists.reciprocal_rank() if kind == "mrr" else getattr(lists, USER_METRICS[kind])(k)
         if not self.targets.one_query:
-            means: Floats = np.bincount(user, gains) / counts
-            return means
-        best = np.zeros(len(counts))
-        np.maximum.at(best, user, gains)
-        return best
+            by_list = np.bincount(user, by_list) / counts
+        return by_list, np.arange(len(counts))
+
+    def _lists(self, ties: TieRule) -> RankedLists:
+        """The targets in their lists: a user's together, or each in one of its own."""
+        owner = self.targets.by_user[0] if self.targets.one_query else np.arange(len(self.targets))
+        return RankedLists.under(self.ranks, owner, ties)
+
+    def only(self, mask: npt.NDArray[np.bool_]) -> "Evaluation":
+        """The same evaluation of some of the targets: the others stay where they are in the lists."""
+        targets = dataclasses.replace(
+            self.targets,
+            event_rows=self.targets.event_rows[mask],
+            user_rows=self.targets.user_rows[mask],
+            item_rows=self.targets.item_rows[mask],
+        )
+        ranks = Ranks(self.ranks.higher[mask], self.ranks.ties[mask])
+        return dataclasses.replace(self, targets=targets, ranks=ranks, shown=None)
 
     @property
     def decisive(self) -> str:
@@ -133,7 +142,8 @@ class Evaluation:
     @property
     def metrics(self) -> dict[str, float]:
         """Every metric of the protocol by its full name, which says how it was measured."""
-        return {self.protocol.name(name): self.value(name) for name in self.protocol.metrics}
+        names = [*self.protocol.metrics, *(self.protocol.shown_metrics if self.shown else [])]
+        return {self.protocol.name(name): self.value(name) for name in names}
 
     @property
     def num_users(self) -> int:
@@ -153,28 +163,33 @@ class Evaluation:
             "absent_targets": self.targets.absent,
             "repeated_targets": self.targets.repeated,
             "seen_targets": int(seen.sum()),
+            "listed_users": 0 if self.shown is None else len(self.shown.lists),
         }
 
 
 def evaluate(
-    encode_queries: QueryEncoder,
-    item_vectors: Any,
+    scoring: Scoring,
     targets: Targets,
     *,
     protocol: Protocol,
     seen: Seen,
     name: str = "model",
     alarm: bool = True,
+    popularity: npt.NDArray[np.float32] | None = None,
 ) -> Evaluation:
     """Rank the targets over the whole catalogue, and measure.
 
-    `encode_queries(start, stop)` gives query vectors [B, H, D] of those targets, `item_vectors` [N, D] are the
-    catalogue's. Raises `DivergedError` for NaN or infinity in a vector, and, unless `alarm` is off (for
-    baselines, whose ties are their nature), `CollapsedError` where ties decide the result.
+    `scoring` is a model's `VectorScores` or a baseline's `UserScores`. With `popularity`, how often training touched
+    each item [N], lists of some users are made and what they show is measured too: of every user, or of 1,000 drawn
+    with a fixed seed where there are more, each for the query of the user's first target.
 
+    Raises `DivergedError` for NaN or infinity in a vector, and, unless `alarm` is off (for baselines, whose ties are
+    their nature), `CollapsedError` where ties decide the result.
+
+    >>> from shortlist.evaluation import VectorScores
     >>> data = Dataset({"u": [1, 2], "i": [7, 8]}, query_id="u", item_id="i")
     >>> queries, items = np.eye(2, dtype=np.float32)[:, None, :], np.eye(2, dtype=np.float32)
-    >>> result = evaluate(lambda start, stop: queries[start:stop], items, Targets.of(data),
+    >>> result = evaluate(VectorScores(lambda start, stop: queries[start:stop], items), Targets.of(data),
     ...                   protocol=Protocol(ks=(1,), seen="included"), seen=Seen.of(data))
     >>> result.metrics["top_1_accuracy/full/seen_included/ties_expected"]
     1.0
@@ -182,17 +197,28 @@ def evaluate(
     left_out = None if protocol.seen == "included" else seen
     if left_out is not None and targets.one_query:
         # True items stand in one list, so that none of them may be left out of the others' rivals.
-        left_out = left_out.without(targets.user_rows, targets.item_rows, len(item_vectors))
-    ranks = rank_targets(encode_queries, item_vectors, targets.item_rows, user_rows=targets.user_rows, seen=left_out)
-    evaluation = Evaluation(name, protocol, targets, ranks, len(item_vectors), seen)
+        left_out = left_out.without(targets.user_rows, targets.item_rows, scoring.num_items)
+    ranks, lists = rank(
+        scoring,
+        targets.item_rows,
+        user_rows=targets.user_rows,
+        seen=left_out,
+        listed=None if popularity is None else _listed(targets),
+        k=max(protocol.ks),
+    )
+    shown = None if popularity is None else ShownItems(lists, popularity)
+    evaluation = Evaluation(name, protocol, targets, ranks, scoring.num_items, seen, shown)
     if alarm:
         _raise_alarm(evaluation)
     return evaluation
 
 
-def popularity_vectors(counts: npt.NDArray[np.float32]) -> tuple[QueryEncoder, npt.NDArray[np.float32]]:
-    """A baseline that scores items alike for everyone, as vectors of width 1: queries 1, items their counts."""
-    return lambda start, stop: np.ones((stop - start, 1, 1), np.float32), counts[:, None]
+def _listed(targets: Targets) -> Rows:
+    """The first target of each user, or of some users drawn with a fixed seed, ascending."""
+    _, first = np.unique(targets.user_rows, return_index=True)
+    if len(first) > LISTED_USERS:
+        first = np.random.default_rng(0).choice(first, LISTED_USERS, replace=False)
+    return np.sort(first)
 
 
 def _raise_alarm(evaluation: Evaluation) -> None:
@@ -209,18 +235,3 @@ def _raise_alarm(evaluation: Evaluation) -> None:
                 "average, so the scores cannot tell items apart. Lower the learning rate, or give the towers "
                 "features that differ; where such ties are meant, raise collapse_gap in the protocol."
             )
-
-
-def _parse(metric: str) -> tuple[str, int]:
-    """`top_10_accuracy` -> ("top_accuracy", 10); raises `SettingsError` for a name that is none."""
-    parts = metric.split("_")
-    match parts:
-        case ["mrr"]:
-            return "mrr", 0
-        case ["top", k, "accuracy"] if k.isdecimal() and int(k) > 0:
-            return "top_accuracy", int(k)
-        case ["recall" | "ndcg" as family, k] if k.isdecimal() and int(k) > 0:
-            return family, int(k)
-    raise SettingsError(
-        f"There is no metric {metric!r}; known are mrr and, with a number for K, top_K_accuracy, recall_K, ndcg_K."
-    )

@@ -13,7 +13,7 @@ from shortlist.baselines import popularity
 from shortlist.bundle import WEIGHTS, Bundle, refuse_existing, save_bundle
 from shortlist.data import Dataset, DataSource, Split
 from shortlist.errors import DataError, DivergedError
-from shortlist.evaluation import Assessment, Targets, assess, evaluate_baselines
+from shortlist.evaluation import Assessment, Targets, VectorScores, assess, evaluate_baselines
 from shortlist.experiment.vectors import item_vectors, query_encoder
 from shortlist.models import TwoTower, export_towers
 from shortlist.settings import Adagrad, AdamW, InBatchSoftmax, Protocol, Training
@@ -67,8 +67,10 @@ class Run:
             )
         targets = Targets.of(data, one_query=not self.model.features.event)
         return assess(
-            query_encoder(self.model, Events(self.tables, data), targets.event_rows),
-            item_vectors(self.model, self.tables),
+            VectorScores(
+                query_encoder(self.model, Events(self.tables, data), targets.event_rows),
+                item_vectors(self.model, self.tables),
+            ),
             split=self.split,
             targets=targets,
             seen=self.split.seen_before(data),
@@ -89,7 +91,7 @@ class Run:
         else:
             targets = Targets.of(self.watched, one_query=not self.model.features.event)
             seen = self.split.seen_before(self.watched)
-            measured = evaluate_baselines(self.split.train, targets, self.protocol, seen)
+            measured, _ = evaluate_baselines(self.split, targets, self.protocol, seen)
         metric = self.protocol.decisive(self.split.train.num_items)
         return {name: baseline.value(metric) for name, baseline in measured.items()}
 

@@ -9,7 +9,7 @@ from torch import Tensor
 
 from shortlist.data import Split
 from shortlist.errors import SettingsError
-from shortlist.evaluation import Targets, evaluate
+from shortlist.evaluation import Targets, VectorScores, evaluate
 from shortlist.experiment.run import FitOn, Run
 from shortlist.experiment.vectors import item_vectors, query_encoder
 from shortlist.losses import InBatch, in_batch_softmax
@@ -122,6 +122,7 @@ def _watch(
 
     def validate() -> dict[str, float]:
         vectors = item_vectors(model, tables)
-        return evaluate(encode, vectors, targets, protocol=protocol, seen=seen, name="the model").metrics
+        scoring = VectorScores(encode, vectors)
+        return evaluate(scoring, targets, protocol=protocol, seen=seen, name="the model").metrics
 
     return validate

@@ -5,7 +5,7 @@ import numpy.typing as npt
 
 from shortlist.errors import DivergedError, SettingsError
 
-__all__ = ["exact_top_k"]
+__all__ = ["best_rows", "exact_top_k"]
 
 Floats = npt.NDArray[np.float32]
 Rows = npt.NDArray[np.int64]
@@ -56,7 +56,7 @@ def exact_top_k(
             banned[left_out[0][here] - start, left_out[1][here]] = True
         scores[banned] = -np.inf
         for row_scores, row_banned in zip(scores, banned, strict=True):
-            found = _best(row_scores, k)
+            found = best_rows(row_scores, k)
             found = found[~row_banned[found]]
             rows.append(found)
             best.append(row_scores[found])
@@ -71,7 +71,7 @@ def _scores(queries: Floats, item_vectors: Floats) -> Floats:
     return scores
 
 
-def _best(scores: Floats, k: int) -> Rows:
+def best_rows(scores: Floats, k: int) -> Rows:
     """The rows of the k highest of N scores, highest first, equal scores by row."""
     num_items = len(scores)
     if k >= num_items:

@@ -1,4 +1,4 @@
-"""What a place in the ranking is worth: hits, discounted gain, reciprocal rank; exact under ties.
+"""What a place in the ranking is worth: hits and discounted gain; exact under ties.
 
 Every metric here is a gain for each place, 0 being the top. With ties the true item stands anywhere in a run
 of places with equal chance, so its expected gain is the mean of the gains over the run: a difference of two
@@ -14,7 +14,7 @@ import numpy.typing as npt
 from shortlist.metrics.ranks import Ranks
 from shortlist.settings.evaluation import TieRule
 
-__all__ = ["Gains", "ideal_discounted", "reciprocal_rank", "top_k_discounted", "top_k_hits"]
+__all__ = ["Gains", "ideal_discounted", "top_k_discounted", "top_k_hits"]
 
 Floats = npt.NDArray[np.float64]
 
@@ -53,11 +53,6 @@ def top_k_hits(k: int) -> Gains:
 def top_k_discounted(k: int) -> Gains:
     """1 / log2(place + 2) for each of the first k places: the terms of DCG (Järvelin and Kekäläinen 2002)."""
     return Gains(1 / np.log2(np.arange(k) + 2))
-
-
-def reciprocal_rank(num_candidates: int) -> Gains:
-    """1 / (place + 1) for every place."""
-    return Gains(1 / np.arange(1, num_candidates + 1))
 
 
 def ideal_discounted(num_true: npt.NDArray[Any], k: int) -> Floats:

@@ -12,7 +12,15 @@ from shortlist.data.splits import split as cut
 from shortlist.data.tables import check_columns
 from shortlist.data.text_columns import typed
 from shortlist.errors import BundleError, DataError, SettingsError
-from shortlist.evaluation import Assessment, Targets, assess, evaluate, popularity_vectors
+from shortlist.evaluation import (
+    Assessment,
+    Targets,
+    VectorScores,
+    assess,
+    default_slices,
+    evaluate,
+    popularity_scores,
+)
 from shortlist.features import encode
 from shortlist.settings import Protocol
 from shortlist.settings.experiment import EvaluationSettings, SplitSettings
@@ -49,8 +57,7 @@ def evaluate_bundle(
         )
     targets = Targets.of(split.test, one_query=not bundle.features.event)
     return assess(
-        _QueryVectors(bundle, split.test, targets),
-        bundle.item_vectors,
+        VectorScores(_QueryVectors(bundle, split.test, targets), bundle.item_vectors),
         split=split,
         targets=targets,
         seen=split.seen_before(split.test),
@@ -96,17 +103,26 @@ def _assess_events(bundle: Bundle, events: pl.DataFrame, protocol: Protocol) -> 
     ).with_items_of(catalogue)
     targets = Targets.of(data, one_query=not bundle.features.event)
     seen = (bundle.seen or Seen(np.zeros(1, np.int64), np.zeros(0, np.int64))).for_users(data.num_users)
+    counts = bundle.items["popularity"].to_numpy()
     model = evaluate(
-        _QueryVectors(bundle, data, targets),
-        bundle.item_vectors,
+        VectorScores(_QueryVectors(bundle, data, targets), bundle.item_vectors),
         targets,
         protocol=protocol,
         seen=seen,
         name="the model",
+        popularity=counts,
     )
-    queries, items = popularity_vectors(bundle.items["popularity"].to_numpy())
-    beside = evaluate(queries, items, targets, protocol=protocol, seen=seen, name="popularity", alarm=False)
-    return Assessment(model, {"popularity": beside})
+    beside = evaluate(
+        popularity_scores(counts, targets),
+        targets,
+        protocol=protocol,
+        seen=seen,
+        name="popularity",
+        alarm=False,
+        popularity=counts,
+    )
+    user_events = np.pad(bundle.user_events, (0, data.num_users - len(bundle.user_events)))
+    return Assessment(model, {"popularity": beside}, {}, default_slices(targets, user_events, counts))
 
 
 def _ids_like(ids: pl.Series, dtype: pl.DataType) -> pl.Series:

@@ -1,6 +1,6 @@
 """The experiment: everything a user decides, checked before anything runs; and the presets."""
 
-from shortlist.settings.evaluation import Protocol
+from shortlist.settings.evaluation import Protocol, parse_metric
 from shortlist.settings.experiment import Experiment, load_experiment, load_preset, merge, preset_names
 from shortlist.settings.model import TwoTowerSettings
 from shortlist.settings.proposal import Proposal, propose
@@ -20,5 +20,6 @@ __all__ = [
     "load_preset",
     "merge",
     "preset_names",
+    "parse_metric",
     "propose",
 ]

@@ -7,11 +7,45 @@ from pydantic import Field
 from shortlist.choice import Number, Positive, choice
 from shortlist.errors import SettingsError
 
-__all__ = ["Baseline", "Protocol", "SeenRule", "TieRule"]
+__all__ = ["SHOWN_METRICS", "USER_METRICS", "Baseline", "Protocol", "SeenRule", "TieRule", "parse_metric"]
 
 SeenRule = Literal["included", "excluded"]
 TieRule = Literal["expected", "optimistic", "pessimistic"]
 Baseline = Literal["popularity"]
+
+# Metrics with a number for K that are means over users, by name, and what `RankedLists` calls them; also `mrr`.
+USER_METRICS = {
+    "recall": "recall",
+    "hit_rate": "hit_rate",
+    "precision": "precision",
+    "ndcg": "ndcg",
+    "map": "average_precision",
+    "mrr": "reciprocal_rank",
+}
+# Metrics with a number for K of what lists show, right or wrong.
+SHOWN_METRICS = ("coverage", "gini", "novelty", "average_popularity", "overlap")
+
+
+def parse_metric(metric: str) -> tuple[str, int]:
+    """The kind and the K of a metric's short name; K is 0 for `mrr`. Raises `SettingsError` for a name that is none.
+
+    >>> parse_metric("top_10_accuracy"), parse_metric("hit_rate_5"), parse_metric("mrr")
+    (('accuracy', 10), ('hit_rate', 5), ('mrr', 0))
+    """
+    if metric == "mrr":
+        return "mrr", 0
+    with_k = [name for name in (*USER_METRICS, *SHOWN_METRICS) if name != "mrr"]
+    kind, _, k = metric.rpartition("_")
+    if metric.startswith("top_") and k == "accuracy":
+        kind, k = "accuracy", metric.removeprefix("top_").removesuffix("_accuracy")
+    elif kind not in with_k:
+        k = ""
+    if not k.isdecimal() or int(k) < 1:
+        known = ", ".join(f"{name}_K" for name in with_k)
+        raise SettingsError(
+            f"There is no metric {metric!r}; known are mrr and, with a number for K, top_K_accuracy, {known}."
+        )
+    return kind, int(k)
 
 
 @choice
@@ -45,9 +79,14 @@ class Protocol:
 
     @property
     def metrics(self) -> list[str]:
-        """The short names of all metrics that are measured."""
-        families = (("top", "_accuracy"), ("recall", ""), ("ndcg", ""))
-        return [*(f"{family}_{k}{end}" for k in self.ks for family, end in families), "mrr"]
+        """The short names of all metrics that are means over targets or users."""
+        families = [family for family in USER_METRICS if family != "mrr"]
+        return [*(name for k in self.ks for name in (f"top_{k}_accuracy", *(f"{f}_{k}" for f in families))), "mrr"]
+
+    @property
+    def shown_metrics(self) -> list[str]:
+        """The short names of the metrics of what lists show."""
+        return [f"{family}_{k}" for k in self.ks for family in SHOWN_METRICS]
 
     def refuse_unmeasured(self, metric: str) -> None:
         """Raise `SettingsError` unless the metric, by its short name, is one that is measured."""
@@ -62,5 +101,9 @@ class Protocol:
 
         >>> Protocol(seen="included").name("top_10_accuracy")
         'top_10_accuracy/full/seen_included/ties_expected'
+        >>> Protocol().name("coverage_10")  # a list shows ties in the catalogue's order
+        'coverage_10/full/seen_excluded'
         """
+        if parse_metric(metric)[0] in SHOWN_METRICS:
+            return f"{metric}/full/seen_{self.seen}"
         return f"{metric}/full/seen_{self.seen}/ties_{self.ties}"
