@@ -25,7 +25,9 @@ JSON = st.recursive(
     lambda inner: st.lists(inner, max_size=3) | st.dictionaries(WORDS, inner, max_size=3),
     max_leaves=8,
 )
-AGES = st.sampled_from([pl.Int64, pl.UInt8, pl.Float64, pl.Datetime("ns", "Asia/Tokyo"), pl.Datetime("ms"), pl.Date])
+AGES: st.SearchStrategy[Any] = st.sampled_from(
+    [pl.Int64, pl.UInt8, pl.Float64, pl.Datetime("ns", "Asia/Tokyo"), pl.Datetime("ms"), pl.Date]
+)
 RECORDS = st.dictionaries(WORDS, JSON, max_size=4)
 
 

@@ -68,7 +68,8 @@ class TestRefusedBeforeTraining:
         training = sl.Training(patience=patience, metric="recall_7")
         assert self.refuse(SettingsError, market(), training=training, protocol=sl.Protocol(ks=(1,))) == (
             "Early stopping watches metric 'recall_7', which this protocol does not measure; it measures "
-            "top_1_accuracy, recall_1, hit_rate_1, precision_1, ndcg_1, map_1, mrr. Name one of these, or leave the metric out."
+            "top_1_accuracy, recall_1, hit_rate_1, precision_1, ndcg_1, map_1, mrr. "
+            "Name one of these, or leave the metric out."
         )
 
     @pytest.mark.parametrize("watch", ["test", "nothing"])

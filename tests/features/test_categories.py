@@ -62,6 +62,10 @@ class TestCategories:
     def test_nor_is_an_empty_text_in_a_list(self) -> None:
         assert encoded(Categories("x"), [["a", "", "b"]], [["", "a"], [""]]) == [[2], []]
 
+    @pytest.mark.parametrize("dtype", [pl.List(pl.Categorical), pl.List(pl.Enum(["", "a"])), pl.List(pl.String)])
+    def test_nor_is_it_in_a_list_of_another_type_of_text(self, dtype: pl.DataType) -> None:
+        assert encoded(Categories("x"), [["a"]], pl.Series([["", "a"], [""]], dtype=dtype)) == [[2], []]
+
     def test_lists_and_texts_give_the_same_rows(self) -> None:
         fitted = Categories("x").fit(pl.Series(["drama|war"]))
         assert fitted.encode(pl.Series([["war", "poetry"], []])).padded().tolist() == [[3, 1], [0, 0]]

@@ -314,7 +314,8 @@ class TestWrongValues:
         text = refusal(merge(SMALLEST, schedule | {"evaluation": {"protocol": {"ks": [5]}}}))
         assert text == (
             "Early stopping watches metric 'ndcg_7', which this protocol does not measure; it measures "
-            "top_5_accuracy, recall_5, hit_rate_5, precision_5, ndcg_5, map_5, mrr. Name one of these, or leave the metric out."
+            "top_5_accuracy, recall_5, hit_rate_5, precision_5, ndcg_5, map_5, mrr. "
+            "Name one of these, or leave the metric out."
         )
         assert read(**schedule, evaluation={"protocol": {"ks": [7]}}).training.schedule.metric == "ndcg_7"
 
@@ -408,7 +409,8 @@ class TestProtocol:
     def test_a_metric_that_it_does_not_measure_is_refused(self, metric: str) -> None:
         text = (
             f"Early stopping watches metric {metric!r}, which this protocol does not measure; it measures "
-            "top_1_accuracy, recall_1, hit_rate_1, precision_1, ndcg_1, map_1, mrr. Name one of these, or leave the metric out."
+            "top_1_accuracy, recall_1, hit_rate_1, precision_1, ndcg_1, map_1, mrr. "
+            "Name one of these, or leave the metric out."
         )
         with pytest.raises(SettingsError) as caught:
             Protocol(ks=(1,)).refuse_unmeasured(metric)

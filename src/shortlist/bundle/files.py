@@ -44,12 +44,12 @@ def files_of_bundle(bundle: Bundle) -> dict[str, bytes]:
         WEIGHTS: bundle.weights if isinstance(bundle.weights, bytes) else bundle.weights.read_bytes(),
         "items.parquet": _to_parquet(bundle.items),
         "users.parquet": _to_parquet(bundle.users),
-        "training.safetensors": save_tensors({"user_events": np.ascontiguousarray(bundle.user_events)}),
-        "item_vectors.safetensors": save_tensors({"vectors": np.ascontiguousarray(bundle.item_vectors)}),
+        "training.safetensors": _save_tensors(user_events=bundle.user_events),
+        "item_vectors.safetensors": _save_tensors(vectors=bundle.item_vectors),
         "history.jsonl": b"".join(json.dumps(line).encode() + b"\n" for line in bundle.history),
     }
     if bundle.seen is not None:
-        files["seen.safetensors"] = save_tensors({"offsets": bundle.seen.offsets, "item_rows": bundle.seen.item_rows})
+        files["seen.safetensors"] = _save_tensors(offsets=bundle.seen.offsets, item_rows=bundle.seen.item_rows)
     if bundle.evaluation is not None:
         files["evaluation.json"] = _to_json(bundle.evaluation)
     return files
@@ -108,3 +108,8 @@ def _to_parquet(frame: pl.DataFrame) -> bytes:
     buffer = io.BytesIO()
     frame.write_parquet(buffer)
     return buffer.getvalue()
+
+
+def _save_tensors(**arrays: npt.NDArray[Any]) -> bytes:
+    # safetensors takes the memory of an array with strides as it lies, which would be wrong numbers.
+    return save_tensors({name: np.ascontiguousarray(array) for name, array in arrays.items()})

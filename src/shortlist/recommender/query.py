@@ -9,14 +9,20 @@ import numpy as np
 import numpy.typing as npt
 import polars as pl
 
+from shortlist.data import Roles
+from shortlist.data.tables import read_times
 from shortlist.data.text_columns import typed
 from shortlist.errors import DataError, shorten
 from shortlist.features import Encoded, FittedFeature, encode
+from shortlist.features.feature import as_text
+from shortlist.features.numeric import as_numbers
 from shortlist.recommender.answers import QueryKind
 
 __all__ = ["KINDS", "Queries", "read_queries", "table_of"]
 
 NUMERIC = {"bucketize", "normalize"}
+PER_SECOND = {"s": 1, "ms": 1_000, "us": 1_000_000, "ns": 1_000_000_000}
+EPOCH = dt.datetime(1970, 1, 1, tzinfo=dt.UTC)
 # What a query can be before its history is looked at.
 KINDS: tuple[QueryKind, ...] = ("known", "features_only", "fallback")
 
@@ -43,24 +49,27 @@ def read_queries(
     table: pl.DataFrame,
     features: Sequence[FittedFeature],
     *,
-    query_id: str,
+    roles: Roles,
     users: pl.DataFrame,
     user_rows: npt.NDArray[np.int64],
     trained: npt.NDArray[np.bool_],
 ) -> Queries:
     """Check the queries' values, fill what they do not give from the users table, and encode them.
 
+    Whole numbers for the time count in the unit that the training's times had, and in seconds where they had none.
     `user_rows` [B] are rows of the users table, -1 for a user that it does not hold; `trained` [B] says whether the
     user had training events. Raises `DataError` for a column that no feature reads and for values of a wrong type.
     """
+    query_id = roles.query_id
     columns = list(dict.fromkeys([query_id, *(feature.column for feature in features)]))
     strangers = [column for column in table.columns if column not in columns]
     if strangers:
         raise DataError(f"The model reads no {shorten(strangers)} from a query; it reads {shorten(columns, 12)}.")
     given = {c: table[c] if c in table.columns else pl.Series(c, [None] * table.height) for c in columns}
-    given = {column: _numbers(values, features) for column, values in given.items()}
+    kinds_of = {c: {feature.kind for feature in features if feature.column == c} for c in columns}
+    given = {c: _times(_numbers(values, kinds_of[c]), roles) for c, values in given.items()}
     filled = {column: values.is_null().to_numpy() for column, values in given.items()}
-    whole = pl.DataFrame([_fill(values, users, user_rows) for values in given.values()])
+    whole = pl.DataFrame([_fill(values, users, user_rows, kinds_of[c]) for c, values in given.items()])
     said = {feature.name: feature.known(whole[feature.column]) for feature in features}
     unknown = {c: np.zeros(table.height, np.bool_) for c in columns}
     for feature in features:
@@ -91,24 +100,23 @@ def _series(column: str, value: Any) -> pl.Series:
         raise DataError(f"The query's {column!r} has a value that cannot be read: {value!r} ({error}).") from error
 
 
-def _numbers(values: pl.Series, features: Sequence[FittedFeature]) -> pl.Series:
+def _numbers(values: pl.Series, kinds: set[str]) -> pl.Series:
     """Texts of a column that a feature reads as numbers or times, as these; any other column as it is."""
-    kinds = {feature.kind for feature in features if feature.column == values.name}
     if values.dtype != pl.String or not kinds & NUMERIC:
         return values
     read = typed(values)
-    if read.dtype == pl.String and read.null_count() < len(read):
-        read = pl.Series(values.name, [_number_or_time(values.name, text) for text in values], strict=False)
+    if read.dtype == pl.String:
+        read = pl.Series(values.name, [_number(values.name, text) for text in values], strict=False)
     return read
 
 
-def _number_or_time(column: str, text: str | None) -> float | dt.datetime | None:
-    """A number or a time written in another way than `typed` takes: "007", "1_000", a day alone."""
+def _number(column: str, text: str | None) -> float | None:
+    """A number, or a time in seconds, written in another way than `typed` takes: "007", "1_000", a day and an hour."""
     if text is None:
         return None
-    for read in (int, float, dt.datetime.fromisoformat):
+    for read in (int, float, _seconds):
         try:
-            value: float | dt.datetime = read(text)
+            value: float = read(text)
         except ValueError:
             continue
         return value
@@ -117,16 +125,41 @@ def _number_or_time(column: str, text: str | None) -> float | dt.datetime | None
     )
 
 
-def _fill(values: pl.Series, users: pl.DataFrame, user_rows: npt.NDArray[np.int64]) -> pl.Series:
+def _seconds(text: str) -> float:
+    time = dt.datetime.fromisoformat(text)
+    zoned = time if time.tzinfo else time.replace(tzinfo=dt.UTC)
+    return (zoned - EPOCH) / dt.timedelta(microseconds=1) / 1_000_000
+
+
+def _times(values: pl.Series, roles: Roles) -> pl.Series:
+    """Numbers of the time column as the times that they were in the training's table; any other column as it is."""
+    if values.name != roles.time or roles.time_unit is None or not values.dtype.is_numeric():
+        return values
+    if values.dtype.is_integer():
+        times = read_times(values.fill_null(0), f"The query's {values.name!r}", roles.time_unit)
+        return times.set(values.is_null(), None)
+    return values / PER_SECOND[roles.time_unit]
+
+
+def _fill(values: pl.Series, users: pl.DataFrame, user_rows: npt.NDArray[np.int64], kinds: set[str]) -> pl.Series:
     """The column with what a query did not give taken from its user's row, where there is one."""
     if values.name not in users.columns or not values.null_count() or not (user_rows >= 0).any():
         return values
     own = users[values.name].gather(pl.Series(user_rows).replace(-1, None))
     if values.null_count() == len(values):
-        return own.alias(values.name)
-    try:
-        return values.fill_null(own.cast(values.dtype))
-    except pl.exceptions.PolarsError as error:
+        return own
+    if own.dtype == values.dtype:
+        return values.fill_null(own)
+    if kinds and kinds <= NUMERIC:
+        numbers = np.where(values.is_null(), as_numbers(own, values.name), as_numbers(values, values.name))
+        return pl.Series(values.name, numbers)
+    if isinstance(values.dtype, pl.List) != isinstance(own.dtype, pl.List):
         raise DataError(
             f"The queries' {values.name!r} holds {values.dtype}, and the users table {own.dtype}; give it in that type."
-        ) from error
+        )
+    return _numbers(_texts(values).fill_null(_texts(own)), kinds)
+
+
+def _texts(values: pl.Series) -> pl.Series:
+    """The column as texts or lists of texts, for a cast to another column's type may change it: "007" is no 7."""
+    return values.cast(pl.List(pl.String)) if isinstance(values.dtype, pl.List) else as_text(values, values.name)

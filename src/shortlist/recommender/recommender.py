@@ -59,9 +59,11 @@ class Recommender:
         """The k best items for a query such as `{"user_id": "42", "timestamp": 880000000}`.
 
         Values that the query leaves out come from the users table or from each feature's policy, and are named in
-        the answer. `history` are ids of items touched since training, in this session say: they count as seen, and
-        for a query of which nothing else is known the answer is what is like them, flagged "history". Without one it
-        is what is popular, flagged "fallback".
+        the answer. A number for the time counts in the data's `time_unit`, and in seconds where it has none.
+
+        `history` are ids of items touched since training, in this session say: they count as seen, and for a query
+        of which nothing else is known the answer is what is like them, flagged "history". Without one it is what is
+        popular, flagged "fallback".
 
         With `exclude_seen` items that the user had touched before do not come back (a bundle without seen items
         knows only the history), nor do those in `exclude`, nor any but those in `allow` where it is given.

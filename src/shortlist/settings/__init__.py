@@ -19,7 +19,7 @@ __all__ = [
     "load_experiment",
     "load_preset",
     "merge",
-    "preset_names",
     "parse_metric",
+    "preset_names",
     "propose",
 ]
