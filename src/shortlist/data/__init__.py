@@ -6,18 +6,24 @@ from shortlist.data.describe import describe
 from shortlist.data.readers import Query, read_table
 from shortlist.data.sources import DataSource
 from shortlist.data.splits import (
+    ColdItems,
+    HeldOutUsers,
     LeaveLastOut,
     RandomSplit,
     Split,
     TimeSplit,
     split_by_time,
+    split_cold_items,
+    split_held_out_users,
     split_leave_last_out,
     split_random,
 )
 
 __all__ = [
+    "ColdItems",
     "DataSource",
     "Dataset",
+    "HeldOutUsers",
     "LeaveLastOut",
     "Query",
     "RandomSplit",
@@ -28,6 +34,8 @@ __all__ = [
     "describe",
     "read_table",
     "split_by_time",
+    "split_cold_items",
+    "split_held_out_users",
     "split_leave_last_out",
     "split_random",
     "synthetic",

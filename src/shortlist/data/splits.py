@@ -18,12 +18,16 @@ from shortlist.data.seen import Seen
 from shortlist.errors import DataError
 
 __all__ = [
+    "ColdItems",
+    "HeldOutUsers",
     "LeaveLastOut",
     "RandomSplit",
     "Split",
     "SplitChoice",
     "TimeSplit",
     "split_by_time",
+    "split_cold_items",
+    "split_held_out_users",
     "split_leave_last_out",
     "split_random",
 ]
@@ -59,7 +63,29 @@ class LeaveLastOut:
     validation: bool = False
 
 
-SplitChoice = RandomSplit | TimeSplit | LeaveLastOut
+@choice
+class ColdItems:
+    """Shares of the items, drawn with the seed, whose events training never sees: only their features can find them."""
+
+    test: Share = 0.1
+    validation: ShareOrNone = 0.0
+    seed: Seed = 0
+
+
+@choice
+class HeldOutUsers:
+    """Shares of the users, drawn with the seed, of whom training sees nothing (strong generalisation).
+
+    The first `known` of each one's events are their history, the others are to be found.
+    """
+
+    test: Share = 0.1
+    validation: ShareOrNone = 0.0
+    known: Share = 0.8
+    seed: Seed = 0
+
+
+SplitChoice = RandomSplit | TimeSplit | LeaveLastOut | ColdItems | HeldOutUsers
 
 
 @dataclasses.dataclass(frozen=True)
@@ -67,7 +93,8 @@ class Split:
     """Three datasets over the same users and items, and the choice that made them.
 
     `validation` is None where none was asked for. `notes` says in sentences what the reader of a result should
-    know, such as how many users could not be split.
+    know, such as how many users could not be split. `known` are events of held-out users that are neither trained on
+    nor to be found: their history.
     """
 
     train: Dataset
@@ -75,25 +102,26 @@ class Split:
     test: Dataset
     choice: SplitChoice
     notes: tuple[str, ...] = ()
+    known: Dataset | None = None
 
     @property
     def fingerprint(self) -> str:
         """A SHA-256 over every event of every part: equal data cut the same way, equal text."""
-        parts = [self.train, self.validation, self.test]
+        parts = [self.train, self.validation, self.test, self.known]
         digests = [part.fingerprint() for part in parts if part is not None]
         return hashlib.sha256(" ".join(digests).encode()).hexdigest()
 
     def seen_before(self, part: Dataset) -> Seen:
-        """What users had touched before the events of `part`: training, and validation unless that is `part` itself.
+        """What users had touched before the events of `part`: in training, in the known events of held-out users, and
+        in validation unless that is `part` itself.
 
         Some rows taken from the validation part are not the part itself: their users have seen them.
         """
-        if self.validation is None or part is self.validation:
-            return Seen.of(self.train)
-        return Seen.of(self.train, self.validation)
+        validation = None if part is self.validation else self.validation
+        return Seen.of(*(before for before in (self.train, self.known, validation) if before is not None))
 
     def __repr__(self) -> str:
-        sizes = {"train": self.train, "validation": self.validation, "test": self.test}
+        sizes = {"train": self.train, "validation": self.validation, "test": self.test, "known": self.known}
         return "Split(" + ", ".join(f"{k}={d.num_events:,}" for k, d in sizes.items() if d is not None) + ")"
 
 
@@ -106,6 +134,10 @@ def split(data: Dataset, how: SplitChoice) -> Split:
             return split_by_time(data, test=how.test, validation=how.validation)
         case LeaveLastOut():
             return split_leave_last_out(data, validation=how.validation)
+        case ColdItems():
+            return split_cold_items(data, test=how.test, validation=how.validation, seed=how.seed)
+        case HeldOutUsers():
+            return split_held_out_users(data, test=how.test, validation=how.validation, known=how.known, seed=how.seed)
 
 
 def split_random(data: Dataset, *, test: float = 0.2, validation: float = 0.0, seed: int = 0) -> Split:
@@ -181,12 +213,70 @@ def split_leave_last_out(data: Dataset, *, validation: bool = False) -> Split:
     return _cut(data, how, train, order[is_validation] if validation else None, order[is_test], notes)
 
 
-def _counts(num_events: int, test: float, validation: float) -> tuple[int, int]:
+def split_cold_items(data: Dataset, *, test: float = 0.1, validation: float = 0.0, seed: int = 0) -> Split:
+    """Hold out items: all events of a drawn share of the touched items are the test's, and none of them trains.
+
+    The items stay in the catalogue, so that the model has to rank them by their features. Raises `DataError` without
+    an items table, which has these features, and where too few items are touched.
+
+    >>> data = Dataset({"u": [1, 1, 2, 2], "i": [7, 8, 8, 9]}, items={"i": [7, 8, 9]}, query_id="u", item_id="i")
+    >>> split = split_cold_items(data, test=0.34, seed=1)
+    >>> len(set(split.train.item_rows) & set(split.test.item_rows))
+    0
+    """
+    how = ColdItems(test=test, validation=validation, seed=seed)
+    if not data.has_items:
+        raise DataError("A split by cold items needs a table of items, whose features find them; pass items=….")
+    touched = np.unique(data.item_rows[data.item_rows >= 0])
+    num_test, num_validation = _counts(len(touched), test, validation, "touched items")
+    drawn = np.random.default_rng(seed).permutation(touched)
+    is_test = np.isin(data.item_rows, drawn[:num_test])
+    is_validation = np.isin(data.item_rows, drawn[num_test : num_test + num_validation])
+    rows = np.arange(data.num_events)
+    train = rows[~(is_test | is_validation)]
+    return _cut(data, how, train, rows[is_validation] if validation else None, rows[is_test])
+
+
+def split_held_out_users(
+    data: Dataset, *, test: float = 0.1, validation: float = 0.0, known: float = 0.8, seed: int = 0
+) -> Split:
+    """Hold out users: none of a drawn share of the users' events trains; the first `known` share of each one's are
+    history, at least one event, and the others are to be found, at least one.
+
+    Events go by their time, or by their order in the table where no column has that role. Users of one event are never
+    drawn, and are counted in the notes. Raises `DataError` where too few users have two events.
+
+    >>> data = Dataset({"u": [1, 1, 2, 2, 3, 3], "i": [7, 8, 7, 9, 8, 9]}, query_id="u", item_id="i")
+    >>> split_held_out_users(data, test=0.34, known=0.5)
+    Split(train=4, test=1, known=1)
+    """
+    how = HeldOutUsers(test=test, validation=validation, known=known, seed=seed)
+    counts = np.bincount(data.user_rows, minlength=data.num_users)
+    several = np.flatnonzero(counts > 1)
+    num_test, num_validation = _counts(len(several), test, validation, "users of two events or more")
+    drawn = np.random.default_rng(seed).permutation(several)
+    held_out = drawn[: num_test + num_validation]
+    times = data.times if data.roles.time is not None else np.zeros(data.num_events)
+    order = np.lexsort((times, data.user_rows))
+    users = data.user_rows[order]
+    place = np.arange(len(users)) - np.searchsorted(users, users)  # from 0 within each user
+    num_known = np.clip(np.round(counts * known), 1, np.maximum(counts - 1, 1))[users]
+    out = np.isin(users, held_out)
+    of_test = np.isin(users, drawn[:num_test])
+    is_known = out & (place < num_known)
+    one_event = int((counts == 1).sum())
+    notes = (f"{one_event} users have one event and were not held out.",) if one_event else ()
+    validation_rows = order[out & ~is_known & ~of_test] if validation else None
+    split = _cut(data, how, order[~out], validation_rows, order[of_test & ~is_known], notes)
+    return dataclasses.replace(split, known=data.take(order[is_known]).with_items_of(split.train))
+
+
+def _counts(num_events: int, test: float, validation: float, what: str = "events") -> tuple[int, int]:
     num_test, num_validation = round(num_events * test), round(num_events * validation)
     empty = num_test == 0 or (validation > 0 and num_validation == 0)
     if empty or num_test + num_validation >= num_events:
         raise DataError(
-            f"{num_events} events cannot be cut into test={test}, validation={validation} and training: "
+            f"{num_events} {what} cannot be cut into test={test}, validation={validation} and training: "
             "one part would be empty. Choose other shares."
         )
     return num_test, num_validation

@@ -11,7 +11,7 @@ import tomli_w
 from pydantic import BaseModel, BeforeValidator, ConfigDict, Field, PlainSerializer, ValidationError, model_validator
 
 from shortlist.choice import explain
-from shortlist.data import DataSource, LeaveLastOut, RandomSplit, TimeSplit
+from shortlist.data import ColdItems, DataSource, HeldOutUsers, LeaveLastOut, RandomSplit, TimeSplit
 from shortlist.data.splits import SplitChoice
 from shortlist.errors import SettingsError, shorten
 from shortlist.features import FEATURE_KINDS, AnyFeature, Features
@@ -49,6 +49,8 @@ class SplitSettings(_OneOf):
     random: RandomSplit | None = None
     time: TimeSplit | None = None
     leave_last_out: LeaveLastOut | None = None
+    cold_items: ColdItems | None = None
+    held_out_users: HeldOutUsers | None = None
 
     @classmethod
     def of(cls, choice: SplitChoice) -> Self:
@@ -60,6 +62,10 @@ class SplitSettings(_OneOf):
                 return cls(time=choice)
             case LeaveLastOut():
                 return cls(leave_last_out=choice)
+            case ColdItems():
+                return cls(cold_items=choice)
+            case HeldOutUsers():
+                return cls(held_out_users=choice)
 
 
 def _read_feature(value: Any) -> Any:
