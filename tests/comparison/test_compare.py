@@ -131,11 +131,26 @@ def test_memory_is_a_runs_own_and_not_what_was_held_before(compared: Comparison,
 def test_a_comparison_is_plain_json(compared: Comparison) -> None:
     written = json.loads(json.dumps(compared.to_json(), allow_nan=False))
     assert set(written) == {
-        "experiment", "rows", "failed", "summary", "baselines", "verdicts", "differences", "notes",
+        "experiment", "rows", "failed", "summary", "decisive", "counts", "baselines", "not_computed",
+        "curve_baselines", "slices", "verdicts", "differences", "notes",
     }  # fmt: skip
+    assert written["decisive"] == compared.protocol.name(METRIC)
+    assert list(written["slices"]) == ["[8]", "[8, 4]"]
     assert written["rows"][1]["curve"] == {str(epoch): value for epoch, value in compared.runs[1].curve.items()}
     assert written["verdicts"] == [str(verdict) for verdict in compared.verdicts]
     assert sl.Experiment.read(written["experiment"], "the comparison") == compared.experiment
+
+
+def test_a_slice_of_a_depth_is_the_mean_over_its_seeds(compared: Comparison) -> None:
+    for name, parts in compared.slices.items():
+        runs = compared.by_depth[name]
+        assert [part.name for part in parts] == [part.name for part in runs[0].assessment.parts]
+        for place, part in enumerate(parts):
+            each = [run.assessment.slices[place] for run in runs]
+            assert part.value == pytest.approx(statistics.fmean(result.value for result in each))
+            assert (part.targets, part.users) == (each[0].targets, each[0].users)
+            assert part.verdict.baseline_value == each[0].verdict.baseline_value
+            assert part.verdict.model == name
 
 
 def test_baselines_stand_beside_curves_on_the_events_that_were_watched(compared: Comparison) -> None:

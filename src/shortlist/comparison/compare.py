@@ -10,7 +10,7 @@ from shortlist.comparison.differences import Difference, differences
 from shortlist.comparison.memory import peak_memory, reset_peak_memory
 from shortlist.data import Dataset
 from shortlist.errors import CollapsedError, DivergedError, SettingsError
-from shortlist.evaluation import Evaluation, Verdict, verdict_of
+from shortlist.evaluation import Assessment, Evaluation, SliceResult, Verdict, slice_result, verdict_of
 from shortlist.experiment import run_experiment
 from shortlist.settings import Experiment, Protocol
 from shortlist.training import ProgressBar
@@ -25,19 +25,26 @@ class ComparedRun:
     """One depth with one seed. `peak_memory_mib` covers training and validation, and is None where unmeasurable.
 
     `curve` is the decisive metric at each validated epoch, and `curve_baselines` what the baselines have in it on
-    the same events; `baselines` are evaluated like the model. `seconds` are training and validations together.
+    the same events. `seconds` are training and validations together.
     """
 
     layers: Layers
     seed: int
-    evaluation: Evaluation
-    baselines: dict[str, Evaluation]
+    assessment: Assessment
     curve: dict[int, float]
     curve_baselines: dict[str, float]
     parameters: int
     seconds: float
     peak_memory_mib: float | None
     notes: tuple[str, ...]
+
+    @property
+    def evaluation(self) -> Evaluation:
+        return self.assessment.model
+
+    @property
+    def baselines(self) -> dict[str, Evaluation]:
+        return self.assessment.baselines
 
     def to_json(self) -> dict[str, Any]:
         """The run as plain JSON values, its metrics by their full names."""
@@ -133,6 +140,17 @@ class Comparison:
         return differences(evaluations, self.metric)
 
     @property
+    def slices(self) -> dict[str, list[SliceResult]]:
+        """The decisive metric of each depth, averaged over its seeds, on each part of the targets."""
+        return {
+            name: [
+                slice_result(part, [run.evaluation for run in runs], self.baselines, name)
+                for part in self.runs[0].assessment.parts
+            ]
+            for name, runs in self.by_depth.items()
+        }
+
+    @property
     def verdicts(self) -> list[Verdict]:
         """Each depth, averaged over its seeds, against each baseline, with the interval over users."""
         return [
@@ -148,7 +166,12 @@ class Comparison:
             "rows": [run.to_json() for run in self.runs],
             "failed": [dataclasses.asdict(failure) for failure in self.failed],
             "summary": self.summary,
+            "decisive": self.protocol.name(self.metric),
+            "counts": self.runs[0].evaluation.counts,
             "baselines": {name: baseline.metrics for name, baseline in self.baselines.items()},
+            "not_computed": self.runs[0].assessment.not_computed,
+            "curve_baselines": self.runs[0].curve_baselines,
+            "slices": {name: [part.to_json() for part in parts] for name, parts in self.slices.items()},
             "verdicts": [str(verdict) for verdict in self.verdicts],
             "differences": [difference.to_json() for difference in self.differences],
             "notes": list(self.notes),
@@ -205,8 +228,7 @@ def _run_one(plan: Experiment, data: Dataset, metric: str, bar: ProgressBar) -> 
     return ComparedRun(
         layers=run.model.settings.layers,
         seed=run.training.seed,
-        evaluation=assessment.model,
-        baselines=assessment.baselines,
+        assessment=assessment,
         curve=run.history.curve(run.protocol.name(metric)),
         curve_baselines=run.curve_baselines(assessment),
         parameters=run.model.num_parameters,

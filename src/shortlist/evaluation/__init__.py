@@ -1,6 +1,6 @@
 """Ranks over the whole catalogue, metrics with their protocol in their names, and what they say of a model."""
 
-from shortlist.evaluation.assess import Assessment, SliceResult
+from shortlist.evaluation.assess import Assessment, SliceResult, slice_result
 from shortlist.evaluation.beside import assess, evaluate_baselines, popularity_scores
 from shortlist.evaluation.evaluate import Evaluation, Targets, evaluate
 from shortlist.evaluation.ranking import rank_targets
@@ -28,5 +28,6 @@ __all__ = [
     "mean_samples",
     "popularity_scores",
     "rank_targets",
+    "slice_result",
     "verdict_of",
 ]

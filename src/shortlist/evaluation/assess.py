@@ -2,14 +2,14 @@
 
 import dataclasses
 import functools
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from typing import Any
 
 from shortlist.evaluation.evaluate import Evaluation
 from shortlist.evaluation.slices import Slice
-from shortlist.evaluation.verdict import Verdict, bootstrap_interval, compare_to
+from shortlist.evaluation.verdict import Verdict, bootstrap_interval, compare_to, mean_samples, verdict_of
 
-__all__ = ["Assessment", "SliceResult"]
+__all__ = ["Assessment", "SliceResult", "slice_result"]
 
 
 @dataclasses.dataclass(frozen=True)
@@ -78,14 +78,7 @@ class Assessment:
     @functools.cached_property
     def slices(self) -> list[SliceResult]:
         """The decisive metric on each part of the targets."""
-        return [self._slice(part) for part in self.parts]
-
-    def _slice(self, part: Slice) -> SliceResult:
-        model = self.model.only(part.mask)
-        beside = {name: compare_to(baseline.only(part.mask), model) for name, baseline in self.baselines.items()}
-        low, high = bootstrap_interval(*model.samples(self.model.decisive)) or (None, None)
-        value = model.value(self.model.decisive)
-        return SliceResult(part.group, part.name, len(model.targets), model.num_users, value, low, high, _best(beside))
+        return [slice_result(part, [self.model], self.baselines, self.model.name) for part in self.parts]
 
     def to_json(self) -> dict[str, Any]:
         """Metrics, intervals, counts, baselines, slices and verdicts as plain JSON values."""
@@ -103,6 +96,19 @@ class Assessment:
                 for name, verdict in self.verdicts.items()
             },
         }
+
+
+def slice_result(
+    part: Slice, seeds: Sequence[Evaluation], baselines: Mapping[str, Evaluation], name: str
+) -> SliceResult:
+    """The decisive metric on one slice, of a model averaged over the evaluations of its seeds."""
+    metric = seeds[0].decisive
+    models = [seed.only(part.mask) for seed in seeds]
+    beside = {key: verdict_of(models, baseline.only(part.mask), name) for key, baseline in baselines.items()}
+    values, user = mean_samples(models, metric)
+    low, high = bootstrap_interval(values, user) or (None, None)
+    targets, users = len(models[0].targets), models[0].num_users
+    return SliceResult(part.group, part.name, targets, users, float(values.mean()), low, high, _best(beside))
 
 
 def _best(verdicts: dict[str, Verdict]) -> Verdict:
