@@ -16,8 +16,7 @@ import numpy as np
 import shortlist as sl
 from shortlist.baselines import popularity
 from shortlist.data.seen import Seen
-from shortlist.evaluation import Targets, VectorScores, default_slices, evaluate
-from shortlist.evaluation.assess import Assessment
+from shortlist.evaluation import Assessment, Beside, Targets, VectorScores, default_slices, evaluate
 
 
 def main() -> None:
@@ -44,7 +43,7 @@ def movielens() -> dict[str, float]:
     )
     ranked = time.perf_counter() - started
     user_events = np.bincount(split.train.user_rows, minlength=data.num_users)
-    assessment = Assessment(model, {"itself": model}, {}, default_slices(targets, user_events, counts))
+    assessment = Assessment(model, Beside({"itself": model}), default_slices(targets, user_events, counts))
     assessment.to_json()
     whole = time.perf_counter() - started
     return {"ranking_s": ranked, "whole_s": whole}

@@ -53,7 +53,7 @@ def test_model_finds_the_groups_that_are_written_nowhere(seed: int) -> None:
     assert assessment.model.value("recall_10") >= 0.95
     # Popularity tells 200 items apart by nothing that matters: 10 of the 190 unseen ones, 0.05.
     assert assessment.baselines["popularity"].value("recall_10") == pytest.approx(10 / 190, abs=0.03)
-    assert assessment.verdict.beats
+    assert assessment.verdicts["popularity"].beats
 
 
 def test_model_that_has_hardly_trained_does_not_find_them() -> None:
@@ -122,7 +122,7 @@ def judge_by_segment(data: sl.Dataset, seed: int) -> Verdict:
         protocol=sl.Protocol(ks=(20,), seen="excluded"),
         progress=False,
     )
-    return run.evaluate().verdict
+    return run.evaluate().verdicts["popularity"]
 
 
 @pytest.mark.parametrize("seed", SEEDS)

@@ -339,7 +339,8 @@ SETTINGS = [
          "Name one of these, or leave the feature out.",
          experiment('lookup = "user"', 'lookup = "age"')),
     Case("two kinds of split", TRAIN, 2,
-         "experiment.toml: split: exactly one of random, time, leave_last_out must be named, but random, time is.",
+         "experiment.toml: split: exactly one of random, time, leave_last_out, cold_items, held_out_users must be "
+         "named, but random, time is.",
          experiment("[split]", "[split]\nrandom = {}")),
     Case("a test of more than everything", f"{TRAIN} --set split.time.test=1.5", 2,
          "the changed experiment: split.time.test should be less than 1, but it is 1.5."),

@@ -63,7 +63,8 @@ def test_train_prints_its_bundle_metrics_and_baselines(films: dict[str, Any]) ->
     assert Path(films["bundle"]) == films["folder"] / "bundle"
     names = {path.name for path in films["folder"].iterdir()}
     assert names == {"bundle", "experiment.toml", "history.jsonl", "curves.png", "curves.svg", "curves.html"}
-    assert "popularity: top 100 accuracy" in films["verdict"]
+    assert films["verdict"] in {verdict["says"] for verdict in films["verdicts"].values()}
+    assert set(films["baselines"]) == {"popularity", "recent_popularity", "item_knn", "ease", "ials"}
 
 
 @pytest.mark.network

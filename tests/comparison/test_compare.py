@@ -33,7 +33,7 @@ def experiment(**changes: Any) -> sl.Experiment:
             "optimizer": {"adagrad": {"learning_rate": 0.3}},
             "schedule": {"epochs": 3, "batch_size": 32, "watch": "test", "seed": 9},
         },
-        "evaluation": {"protocol": {"ks": [1, 5, 50]}},
+        "evaluation": {"protocol": {"ks": [1, 5, 50], "baselines": ["popularity"]}},
     }
     return sl.Experiment.read(tables, "the test").override(changes)
 
@@ -165,8 +165,8 @@ def test_baselines_stand_beside_curves_on_the_events_that_were_watched(compared:
     split = sl.split_random(WORLD.data(), test=0.2, validation=0.3)
     assert split.validation is not None
     protocol, seen = chosen.evaluation.protocol, split.seen_before(split.validation)
-    watched, _ = evaluate_baselines(split, Targets.of(split.validation), protocol, seen)
-    assert run.curve_baselines == {"popularity": watched["popularity"].value(METRIC)}
+    watched = evaluate_baselines(split, Targets.of(split.validation), protocol, seen).baselines
+    assert run.curve_baselines == {name: found.value(METRIC) for name, found in watched.items()}
     assert run.curve_baselines["popularity"] != run.baselines["popularity"].value(METRIC)
     assert run.notes == (
         "The features were fitted on all events, test events too: their vocabularies and statistics leak.",

@@ -5,6 +5,8 @@ import pytest
 import shortlist as sl
 from shortlist.data.seen import Seen
 from shortlist.evaluation import (
+    Assessment,
+    Beside,
     Targets,
     VectorScores,
     bootstrap_interval,
@@ -13,7 +15,6 @@ from shortlist.evaluation import (
     evaluate,
     popularity_scores,
 )
-from shortlist.evaluation.assess import Assessment
 
 # Users 0 to 5 had 0, 1, 2, 3, 4 and 50 training events, and each asks for the item of the same row.
 USER_EVENTS = np.array([0, 1, 2, 3, 4, 50])
@@ -77,7 +78,7 @@ def test_a_slice_has_its_own_value_interval_and_verdict() -> None:
         protocol=protocol, seen=seen, name="popularity", alarm=False,
     )  # fmt: skip
     parts = column_slices(pl.Series("parity", ["even", "odd"] * 30))
-    assessment = Assessment(model, {"popularity": beside}, {}, parts)
+    assessment = Assessment(model, Beside({"popularity": beside}), parts)
     even, odd = assessment.slices
     assert (even.name, even.targets, even.users, even.value) == ("parity = even", 30, 30, 0)
     assert even.verdict.difference == -1

@@ -229,12 +229,14 @@ def test_assessment_puts_popularity_beside_the_model() -> None:
         split=split,
         targets=targets,
         seen=Seen.of(split.train),
-        protocol=sl.Protocol(ks=(1,), seen="included"),
+        protocol=sl.Protocol(ks=(1,), seen="included", baselines=("popularity",)),
     )
     assert assessment.metrics["top_1_accuracy/full/seen_included/ties_expected"] == 1
     assert assessment.baselines["popularity"].value("top_1_accuracy") == 0
     assert str(assessment.verdict).startswith("the model beats popularity: top 1 accuracy 1.000 against 0.000")
     written = assessment.to_json()
     assert written["verdict"] == str(assessment.verdict)
-    assert written["verdicts"] == {"popularity": {"difference": 1.0, "low": 1.0, "high": 1.0}}
+    assert written["verdicts"] == {
+        "popularity": {"says": str(assessment.verdict), "difference": 1.0, "low": 1.0, "high": 1.0}
+    }
     assert written["counts"]["targets"] == 20

@@ -4,7 +4,7 @@ import shortlist as sl
 from shortlist.data.splits import Split
 
 # Lists of one of the two goods, where what was bought before may be recommended again.
-ALL_GOODS = sl.Protocol(ks=(1,), seen="included")
+ALL_GOODS = sl.Protocol(ks=(1,), seen="included", baselines=("popularity",))
 
 
 def market() -> Split:

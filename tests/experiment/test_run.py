@@ -61,7 +61,7 @@ class TestWatched:
     def test_the_baselines_of_a_curve_are_measured_as_the_curve_was(self) -> None:
         # With tea, which all had bought, left out, jam is all that is left to recommend.
         run = run_of(market(), "test")
-        assessment = run.evaluate(protocol=sl.Protocol(ks=(1,), seen="excluded"))
+        assessment = run.evaluate(protocol=sl.Protocol(ks=(1,), seen="excluded", baselines=("popularity",)))
         assert assessment.baselines["popularity"].value("top_1_accuracy") == 1.0
         assert run.curve_baselines(assessment) == {"popularity": 0.0}
 
@@ -81,7 +81,8 @@ class TestWatched:
         data = sl.Dataset(sales, items=items, query_id="user", item_id="sku", time="ts")
         split = sl.split_by_time(data, test=1 / 6, validation=2 / 6)
         training = sl.Training(epochs=1, watch=watch)
-        protocol = sl.Protocol(ks=(2,), collapse_gap=1)  # oil and ham are both unknown to the model, and so tie
+        # oil and ham are both unknown to the model, and so tie
+        protocol = sl.Protocol(ks=(2,), collapse_gap=1, baselines=("popularity",))
         run = sl.train(small_model(split), split, training=training, protocol=protocol, progress=False)
         assert run.curve_baselines(run.evaluate()) == {"popularity": accuracy}
         assert run.evaluate(run.watched).metrics.items() >= run.history.epochs[-1].metrics.items()

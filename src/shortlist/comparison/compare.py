@@ -10,7 +10,7 @@ from shortlist.comparison.differences import Difference, differences
 from shortlist.comparison.memory import peak_memory, reset_peak_memory
 from shortlist.data import Dataset
 from shortlist.errors import CollapsedError, DivergedError, SettingsError
-from shortlist.evaluation import Assessment, Evaluation, SliceResult, Verdict, slice_result, verdict_of
+from shortlist.evaluation import Assessment, Beside, Evaluation, SliceResult, Verdict, slice_result, verdict_of
 from shortlist.experiment import run_experiment
 from shortlist.settings import Experiment, Protocol
 from shortlist.training import ProgressBar
@@ -169,7 +169,7 @@ class Comparison:
             "decisive": self.protocol.name(self.metric),
             "counts": self.runs[0].evaluation.counts,
             "baselines": {name: baseline.metrics for name, baseline in self.baselines.items()},
-            "not_computed": self.runs[0].assessment.not_computed,
+            "not_computed": self.runs[0].assessment.beside.not_computed,
             "curve_baselines": self.runs[0].curve_baselines,
             "slices": {name: [part.to_json() for part in parts] for name, parts in self.slices.items()},
             "verdicts": [str(verdict) for verdict in self.verdicts],
@@ -205,12 +205,14 @@ def compare(
     metric = experiment.evaluation.protocol.decisive(data.num_items)
     runs: list[ComparedRun] = []
     failed: list[FailedRun] = []
+    beside: Beside | None = None  # the first run's baselines are everyone's
     with ProgressBar(metric, shown=progress) as bar:
         bar.expect(len(plans) * experiment.training.schedule.epochs)
         for depth, seed, plan in plans:
             bar.start(f"{depth_name(depth)} seed {seed}")
             try:
-                runs.append(_run_one(plan, data, metric, bar))
+                runs.append(_run_one(plan, data, metric, bar, beside))
+                beside = runs[0].assessment.beside
             except (DivergedError, CollapsedError) as error:
                 failed.append(FailedRun(depth, seed, str(error)))
                 if len(failed) == len(plans):
@@ -218,13 +220,13 @@ def compare(
     return Comparison(experiment, tuple(runs), tuple(failed))
 
 
-def _run_one(plan: Experiment, data: Dataset, metric: str, bar: ProgressBar) -> ComparedRun:
+def _run_one(plan: Experiment, data: Dataset, metric: str, bar: ProgressBar, beside: Beside | None) -> ComparedRun:
     """One run; only its figures outlive it, so that the next one's memory is its own."""
     gc.collect()
     measured = reset_peak_memory()
     run = run_experiment(plan, data=data, progress=False, on_epoch=bar.advance)
     peak = peak_memory() if measured else None
-    assessment = run.evaluate()
+    assessment = run.evaluate(beside=beside)
     return ComparedRun(
         layers=run.model.settings.layers,
         seed=run.training.seed,

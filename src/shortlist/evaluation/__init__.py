@@ -1,6 +1,6 @@
 """Ranks over the whole catalogue, metrics with their protocol in their names, and what they say of a model."""
 
-from shortlist.evaluation.assess import Assessment, SliceResult, slice_result
+from shortlist.evaluation.assess import Assessment, Beside, SliceResult, slice_result
 from shortlist.evaluation.beside import assess, evaluate_baselines, popularity_scores
 from shortlist.evaluation.evaluate import Evaluation, Targets, evaluate
 from shortlist.evaluation.ranking import rank_targets
@@ -11,6 +11,7 @@ from shortlist.evaluation.verdict import MIN_USERS, Verdict, bootstrap_interval,
 __all__ = [
     "MIN_USERS",
     "Assessment",
+    "Beside",
     "Evaluation",
     "Slice",
     "SliceResult",

@@ -9,7 +9,7 @@ from shortlist.evaluation.evaluate import Evaluation
 from shortlist.evaluation.slices import Slice
 from shortlist.evaluation.verdict import Verdict, bootstrap_interval, compare_to, mean_samples, verdict_of
 
-__all__ = ["Assessment", "SliceResult", "slice_result"]
+__all__ = ["Assessment", "Beside", "SliceResult", "slice_result"]
 
 
 @dataclasses.dataclass(frozen=True)
@@ -42,16 +42,26 @@ class SliceResult:
 
 
 @dataclasses.dataclass(frozen=True)
-class Assessment:
-    """One model and the baselines, ranked on the same targets under the same protocol.
+class Beside:
+    """What stands beside a model: baselines by name, why others are not there, and the settings that a search chose."""
 
-    `not_computed` says by name why a baseline has no numbers. `parts` are the slices that are looked at.
-    """
-
-    model: Evaluation
     baselines: dict[str, Evaluation]
     not_computed: dict[str, str] = dataclasses.field(default_factory=dict)
+    settings: dict[str, dict[str, Any]] = dataclasses.field(default_factory=dict)
+
+
+@dataclasses.dataclass(frozen=True)
+class Assessment:
+    """One model and the baselines, ranked on the same targets under the same protocol; `parts` are the slices."""
+
+    model: Evaluation
+    beside: Beside
     parts: Sequence[Slice] = ()
+
+    @property
+    def baselines(self) -> dict[str, Evaluation]:
+        """The baselines by name."""
+        return self.beside.baselines
 
     @property
     def metrics(self) -> dict[str, float]:
@@ -87,12 +97,18 @@ class Assessment:
             "intervals": self.intervals,
             "decisive": self.model.protocol.name(self.model.decisive),
             "baselines": {name: baseline.metrics for name, baseline in self.baselines.items()},
-            "not_computed": self.not_computed,
+            "not_computed": self.beside.not_computed,
+            "baseline_settings": self.beside.settings,
             "counts": self.model.counts,
             "slices": [part.to_json() for part in self.slices],
             "verdict": str(self.verdict),
             "verdicts": {
-                name: {"difference": verdict.difference, "low": verdict.low, "high": verdict.high}
+                name: {
+                    "says": str(verdict),
+                    "difference": verdict.difference,
+                    "low": verdict.low,
+                    "high": verdict.high,
+                }
                 for name, verdict in self.verdicts.items()
             },
         }

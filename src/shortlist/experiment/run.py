@@ -13,7 +13,7 @@ from shortlist.baselines import popularity
 from shortlist.bundle import WEIGHTS, Bundle, refuse_existing, save_bundle
 from shortlist.data import Dataset, DataSource, Split
 from shortlist.errors import DataError, DivergedError
-from shortlist.evaluation import Assessment, Targets, VectorScores, assess, evaluate_baselines
+from shortlist.evaluation import Assessment, Beside, Targets, VectorScores, assess, evaluate_baselines
 from shortlist.experiment.vectors import item_vectors, query_encoder
 from shortlist.models import TwoTower, export_towers
 from shortlist.settings import Adagrad, AdamW, InBatchSoftmax, Protocol, Training
@@ -48,8 +48,12 @@ class Run:
     history: History
     fit_on: FitOn = "unknown"
 
-    def evaluate(self, data: Dataset | None = None, protocol: Protocol | None = None) -> Assessment:
+    def evaluate(
+        self, data: Dataset | None = None, protocol: Protocol | None = None, *, beside: Beside | None = None
+    ) -> Assessment:
         """The model beside the baselines on `data`, the test events unless said otherwise.
+
+        `beside` are the baselines where another run on the same split has ranked them already.
 
         Seen items are the training events' and, for the test, the validation events' too. Raises
         `CollapsedError` where ties decide the result, `DivergedError` for NaN or infinity in a vector, and
@@ -75,6 +79,7 @@ class Run:
             targets=targets,
             seen=self.split.seen_before(data),
             protocol=protocol or self.protocol,
+            beside=beside,
         )
 
     @property
@@ -91,7 +96,8 @@ class Run:
         else:
             targets = Targets.of(self.watched, one_query=not self.model.features.event)
             seen = self.split.seen_before(self.watched)
-            measured, _ = evaluate_baselines(self.split, targets, self.protocol, seen)
+            protocol = dataclasses.replace(self.protocol, search_baselines=False)
+            measured = evaluate_baselines(self.split, targets, protocol, seen).baselines
         metric = self.protocol.decisive(self.split.train.num_items)
         return {name: baseline.value(metric) for name, baseline in measured.items()}
 

@@ -14,6 +14,7 @@ from shortlist.data.text_columns import typed
 from shortlist.errors import BundleError, DataError, SettingsError
 from shortlist.evaluation import (
     Assessment,
+    Beside,
     Targets,
     VectorScores,
     assess,
@@ -122,7 +123,7 @@ def _assess_events(bundle: Bundle, events: pl.DataFrame, protocol: Protocol) -> 
         popularity=counts,
     )
     user_events = np.pad(bundle.user_events, (0, data.num_users - len(bundle.user_events)))
-    return Assessment(model, {"popularity": beside}, {}, default_slices(targets, user_events, counts))
+    return Assessment(model, Beside({"popularity": beside}), default_slices(targets, user_events, counts))
 
 
 def _ids_like(ids: pl.Series, dtype: pl.DataType) -> pl.Series:

@@ -11,7 +11,7 @@ __all__ = ["SHOWN_METRICS", "USER_METRICS", "Baseline", "Protocol", "SeenRule", 
 
 SeenRule = Literal["included", "excluded"]
 TieRule = Literal["expected", "optimistic", "pessimistic"]
-Baseline = Literal["popularity"]
+Baseline = Literal["popularity", "recent_popularity", "item_knn", "ease", "ials", "content_knn"]
 
 # Metrics with a number for K that are means over users, by name, and what `RankedLists` calls them; also `mrr`.
 USER_METRICS = {
@@ -58,12 +58,23 @@ class Protocol:
     them, "optimistic" puts the true item first (as TensorFlow Recommenders does), "pessimistic" last. Where the
     optimistic and the pessimistic accuracy differ by more than `collapse_gap`, the scores cannot tell items
     apart and the evaluation stops with an alarm.
+
+    `baselines` stand beside the model, fitted on the same training events; one that is too large, or lacks a library or
+    a column, is named with the reason. With `search_baselines` each one's settings are chosen on validation events,
+    which takes several times as long.
     """
 
     ks: Annotated[tuple[Positive, ...], Field(min_length=1)] = (1, 5, 10, 50, 100)
     seen: SeenRule = "excluded"
     ties: TieRule = "expected"
-    baselines: Annotated[tuple[Baseline, ...], Field(min_length=1)] = ("popularity",)
+    baselines: Annotated[tuple[Baseline, ...], Field(min_length=1)] = (
+        "popularity",
+        "recent_popularity",
+        "item_knn",
+        "ease",
+        "ials",
+    )
+    search_baselines: bool = False
     collapse_gap: Annotated[Number, Field(gt=0, le=1)] = 0.1
 
     def decisive(self, num_items: int) -> str:
