@@ -1,14 +1,15 @@
 """Files and folders that appear whole or not at all, whenever the process dies."""
 
+import glob
 import os
 import secrets
 import shutil
 import tempfile
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
 from contextlib import contextmanager, suppress
 from pathlib import Path
 
-__all__ = ["made_folder", "naming", "new_file", "new_folder", "write_file"]
+__all__ = ["made_folder", "naming", "new_file", "new_folder", "remove_drafts", "write_file"]
 
 
 @contextmanager
@@ -32,7 +33,7 @@ def new_file(path: Path) -> Iterator[Path]:
     try:
         with naming(path):
             yield draft
-            with draft.open("rb") as file:
+            with draft.open("r+b") as file:  # Windows flushes only what may be written
                 os.fsync(file.fileno())
             draft.replace(path)
             _flush_folder(path.parent)
@@ -82,6 +83,16 @@ def made_folder(path: Path) -> Iterator[None]:
         for folder in made:
             with suppress(OSError):  # never made, or not empty
                 folder.rmdir()
+
+
+def remove_drafts(folder: Path, names: Iterable[str]) -> None:
+    """Remove what a process that was killed left half written of the files and folders of these names."""
+    for name in names:
+        for draft in folder.glob(f".{glob.escape(name)}[.-]*"):
+            if draft.is_dir():
+                shutil.rmtree(draft)
+            else:
+                draft.unlink()
 
 
 def _flush_folder(path: Path) -> None:

@@ -32,7 +32,7 @@ def test_a_loaded_bundle_holds_what_was_saved(shop_run: sl.Run, shop_bundle: Pat
     assert len(bundle.history) == 15
     assert bundle.user_events.tolist() == [4] * 60
     assert bundle.seen is not None
-    expected = shop_run.split.seen_before(shop_run.split.test)
+    expected = shop_run.split.seen
     np.testing.assert_array_equal(bundle.seen.item_rows, expected.item_rows)
 
 

@@ -9,7 +9,8 @@ from typing import Any
 
 import pytest
 
-from shortlist.cli.runs import draw_curves, output_folder, read_references
+from shortlist.cli.run_folder import output_folder
+from shortlist.cli.runs import draw_curves, read_references
 from shortlist.errors import DataError, SettingsError
 
 METRIC = "top_5_accuracy/full/seen_excluded/ties_expected"
@@ -160,8 +161,8 @@ def test_a_folder_without_a_name_is_one_of_runs(tmp_path: Path, monkeypatch: pyt
 @pytest.mark.parametrize(
     ("out", "says"),
     [
-        (".", r"is there already and not empty\. Name a new folder with --out, or go on with --resume "),
-        ("file", r"file is there already and not empty\. Name a new folder with --out, or go on with --resume "),
+        (".", r"is there already and not empty\. Name a new folder with --out\.$"),
+        ("file", r"file is there already and not empty\. Name a new folder with --out\.$"),
         ("file/below", r"below cannot be made: \[Errno 20\] .*\. Name another folder with --out\."),
     ],
 )

@@ -64,9 +64,9 @@ def test_a_csv_file_is_answered_too(recommender: sl.Recommender, tmp_path: Path)
     ("queries", "error", "says"),
     [
         (
-            {"user_id": [3], "colour": ["red"]},
+            {"colour": ["red"]},
             DataError,
-            r"The model reads no 'colour' from a query; it reads 'user_id'",
+            r"The model reads none of the columns 'colour' from a query; it reads 'user_id'",
         ),
         (
             {"user_id": [3, 4], "age": ["old", "1"]},
@@ -102,3 +102,22 @@ def test_a_history_counts_as_seen_and_answers_for_a_stranger(recommender: sl.Rec
     assert known.query == "known"
     assert 0 not in [item.id for item in known.items]
     assert recommender.recommend({}, 5).query == "fallback"
+
+
+def test_a_table_of_any_library_and_of_any_length_is_answered(recommender: sl.Recommender) -> None:
+    queries = pl.DataFrame({"user_id": [3, 4], "shoe_size": [40, 41]})  # what no feature reads is passed over
+    answers = recommender.recommend_table(queries, 2)
+    assert recommender.recommend_table(queries.to_pandas(), 2).equals(answers)
+    assert answers["unknown"].to_list() == [[]] * 4
+    nobody = recommender.recommend_table(queries.head(0), 2)
+    assert (nobody.height, nobody.schema) == (0, answers.schema)
+    with pytest.raises(SettingsError, match="k should be a whole number of at least 1, but it is 0"):
+        recommender.recommend_table(queries.head(0), 0)
+    stranger = recommender.recommend_table(pl.DataFrame({"user_id": [999]}), 1)
+    assert (stranger["kind"].to_list(), stranger["unknown"].to_list()) == (["fallback"], [["user_id"]])
+
+
+def test_what_can_be_no_id_is_not_in_the_catalogue(recommender: sl.Recommender) -> None:
+    assert 3 in recommender
+    for value in (1.5, None, [3]):
+        assert value not in recommender  # type: ignore[operator]

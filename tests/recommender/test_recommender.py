@@ -8,6 +8,7 @@ from pathlib import Path
 from typing import Any
 
 import numpy as np
+import polars as pl
 import pytest
 import torch
 from hypothesis import HealthCheck, given, settings
@@ -68,18 +69,17 @@ def test_recommendations_are_the_models_own_best_unseen_items(shop_run: sl.Run, 
     with torch.inference_mode():
         queries = shop_run.model.encode_queries(events.query_inputs(torch.arange(len(events))))[:, 0].numpy()
     scores = queries @ shop_run.item_vectors().T
-    seen = split.seen_before(split.test)
     ids = split.train.items["item_id"].to_list()
     for row in range(0, len(events), 11):
         user = int(split.test.user_rows[row])
         found = shop.recommend(
             {"user_id": split.test.users["user_id"][user], "time": int(split.test.interactions["time"][row])}, k=5
         )
-        allowed = np.setdiff1d(np.arange(len(ids)), seen.by_user(user))
+        allowed = np.setdiff1d(np.arange(len(ids)), split.seen.by_user(user))  # test events, too
         best = allowed[np.argsort(-scores[row][allowed], kind="stable")][:5]
         assert [item.id for item in found.items] == [ids[place] for place in best]
         np.testing.assert_allclose([item.score for item in found.items], scores[row][best], rtol=1e-5, atol=1e-5)
-        assert (found.query, found.filled, found.excluded) == ("known", ("age", "city"), 4)
+        assert (found.query, found.filled, found.excluded) == ("known", ("age", "city"), 6)
 
 
 def test_a_fresh_process_without_torch_gives_the_same_lists(shop: sl.Recommender, shop_bundle: Path) -> None:
@@ -182,7 +182,7 @@ def test_times_of_numpy_are_times_whatever_their_unit(shop: sl.Recommender, unit
 def test_a_bundle_without_seen_items_leaves_none_out(shop: sl.Recommender, tmp_path: Path) -> None:
     unseen = sl.Recommender.load(save_bundle(dataclasses.replace(shop.bundle, seen=None), tmp_path / "unseen"))
     assert unseen.recommend({"user_id": 7}) == shop.recommend({"user_id": 7}, exclude_seen=False)
-    assert shop.recommend({"user_id": 7}).excluded == 4
+    assert shop.recommend({"user_id": 7}).excluded == 6
 
 
 @settings(max_examples=60, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture])
@@ -340,3 +340,29 @@ def test_a_bundle_refuses_other_data_and_asks_for_data_without_a_name(shop_bundl
     other = sl.synthetic.permuted_items(shop_data)
     with pytest.raises(BundleError, match="The data is not what this bundle was trained on"):
         sl.evaluate_bundle(bundle, data=other)
+
+
+def test_later_events_are_measured_by_their_weights_and_without_history_by_another_name(
+    tmp_path: Path, shop_run: sl.Run
+) -> None:
+    split = shop_run.split
+    weighed = sl.Dataset(
+        split.train.interactions.with_columns(weight=pl.lit(1.0)),
+        items=split.train.items, users=split.train.users,
+        query_id="user_id", item_id="item_id", label="title", time="time", weight="weight",
+    )  # fmt: skip
+    cut = sl.split_random(weighed, test=0.2)
+    features = sl.fit_features([sl.Lookup("user_id", width=4)], [sl.Lookup("item_id", width=4)], on=cut.train)
+    run = sl.train(
+        sl.TwoTower(features, layers=[4]), cut, training=sl.Training(epochs=2, watch="nothing"),
+        protocol=sl.Protocol(ks=(5,), collapse_gap=1.0), progress=False,
+    )  # fmt: skip
+    bundle = sl.load_bundle(run.save(tmp_path / "with", with_history=True))
+    later = split.test.interactions.with_columns(weight=pl.Series([0.0, 1.0] * (split.test.num_events // 2)))
+    counted = sl.evaluate_bundle(bundle, events=later.to_pandas())
+    assert counted.model.counts["targets"] == split.test.num_events // 2
+    assert "top_5_accuracy/full/seen_excluded/ties_expected" in counted.metrics
+    with pytest.raises(DataError, match="should hold weights that are finite"):
+        sl.evaluate_bundle(bundle, events=later.with_columns(weight=pl.lit(-1.0)))
+    bare = sl.load_bundle(run.save(tmp_path / "without", with_history=False))
+    assert "top_5_accuracy/full/seen_included/ties_expected" in sl.evaluate_bundle(bare, events=later).metrics

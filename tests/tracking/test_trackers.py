@@ -123,3 +123,25 @@ def test_a_missing_extra_names_the_install_command(make: Any, monkeypatch: pytes
     monkeypatch.setattr("importlib.util.find_spec", lambda _: None)
     with pytest.raises(MissingExtraError, match=r"pip install 'shortlist\[track\]'"):
         make(tmp_path)
+
+
+def test_a_service_that_fails_in_the_middle_is_given_up_with_one_warning(
+    client: MlflowClient, monkeypatch: pytest.MonkeyPatch, shop_run: sl.Run
+) -> None:
+    from mlflow import MlflowException
+
+    calls = []
+
+    def fail(*_: object) -> None:
+        calls.append(1)
+        raise MlflowException("the server is gone")
+
+    with MLflow({}, "films") as tracker:
+        tracker.epoch(EPOCHS[0])
+        monkeypatch.setattr(MlflowClient, "log_batch", fail)
+        with pytest.warns(
+            UserWarning, match=r"MLflow hears no more of this run, which goes on without it: the server is"
+        ):
+            tracker.epoch(EPOCHS[1])
+        tracker.result(shop_run.evaluate())  # not told any more, and no further warning
+    assert len(calls) == 1

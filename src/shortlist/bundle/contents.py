@@ -27,7 +27,7 @@ class Bundle:
     mapped and not read. `items` has one row a catalogue item with columns id, label and popularity (training events);
     `users` has the id and the query features' columns of every user, `user_events` [U] int64 how many training events
     each has (0: training does not know this user). `item_vectors` [N, D] belong to the rows of `items`. `seen` holds
-    what users touched before the test events, None where it was left out. `history` is the training's epochs,
+    what users touched in all of the data, None where it was left out. `history` is the training's epochs,
     `evaluation` what the model scored (None: not evaluated).
     """
 

@@ -29,7 +29,7 @@ REQUIRED = (
     WEIGHTS,
     "items.parquet",
     "users.parquet",
-    "training.safetensors",
+    "user_events.safetensors",
     "item_vectors.safetensors",
     "history.jsonl",
 )
@@ -44,7 +44,7 @@ def files_of_bundle(bundle: Bundle) -> dict[str, bytes]:
         WEIGHTS: bundle.weights if isinstance(bundle.weights, bytes) else bundle.weights.read_bytes(),
         "items.parquet": _to_parquet(bundle.items),
         "users.parquet": _to_parquet(bundle.users),
-        "training.safetensors": _save_tensors(user_events=bundle.user_events),
+        "user_events.safetensors": _save_tensors(user_events=bundle.user_events),
         "item_vectors.safetensors": _save_tensors(vectors=bundle.item_vectors),
         "history.jsonl": b"".join(json.dumps(line).encode() + b"\n" for line in bundle.history),
     }
@@ -68,7 +68,7 @@ def bundle_from_folder(folder: Path, manifest: dict[str, Any]) -> Bundle:
         weights=folder / WEIGHTS,
         items=pl.read_parquet(folder / "items.parquet"),
         users=pl.read_parquet(folder / "users.parquet"),
-        user_events=_map_tensors(folder / "training.safetensors")["user_events"],
+        user_events=_map_tensors(folder / "user_events.safetensors")["user_events"],
         item_vectors=_map_tensors(folder / "item_vectors.safetensors")["vectors"],
         seen=None if seen is None else Seen(seen["offsets"], seen["item_rows"]),
         history=[json.loads(line) for line in (folder / "history.jsonl").read_bytes().splitlines()],

@@ -1,75 +1,23 @@
-"""The folder that a training command fills, and the pictures in it."""
+"""What a training command writes into its folder: the history and the pictures."""
 
 import dataclasses
-import datetime as dt
 import json
 import math
-import shutil
-from collections.abc import Iterator, Mapping, Sequence
-from contextlib import ExitStack, contextmanager
+from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 import typer
 
-import shortlist as sl
-from shortlist.atomic import made_folder, naming
+from shortlist.atomic import naming
 from shortlist.errors import DataError, MissingExtraError, SettingsError
 
 if TYPE_CHECKING:
     from shortlist.training import Epoch
 
-__all__ = [
-    "SETTINGS",
-    "TENSORBOARD",
-    "HistoryFile",
-    "draw_curves",
-    "output_folder",
-    "read_references",
-    "unfinished_run",
-]
+__all__ = ["HistoryFile", "draw_curves", "read_references"]
 
-# The file that holds a run's settings as used.
-SETTINGS = "experiment.toml"
-# The folder in it that TensorBoard shows.
-TENSORBOARD = "tensorboard"
 Series = Mapping[int, float]
-
-
-@contextmanager
-def output_folder(out: Path | None) -> Iterator[Path]:
-    """The folder to write into, made before the work so that hours of it do not end at a wrong path.
-
-    Where the work fails before anything but its settings was written, all that was made goes again. Raises
-    `SettingsError` where the folder holds something already, for results are never written over, and where it cannot
-    be made.
-    """
-    folder = out or Path("runs") / dt.datetime.now().strftime("%Y-%m-%d-%H%M%S")
-    with ExitStack() as stack:
-        try:
-            if folder.exists() and (not folder.is_dir() or any(folder.iterdir())):
-                raise SettingsError(
-                    f"{folder} is there already and not empty. Name a new folder with --out, or go on with --resume "
-                    f"{folder}."
-                )
-            stack.enter_context(made_folder(folder))
-        except OSError as error:
-            raise SettingsError(f"{folder} cannot be made: {error}. Name another folder with --out.") from error
-        try:
-            yield folder
-        finally:
-            if {path.name for path in folder.iterdir()} <= {SETTINGS, TENSORBOARD}:
-                (folder / SETTINGS).unlink(missing_ok=True)
-                shutil.rmtree(folder / TENSORBOARD, ignore_errors=True)
-
-
-def unfinished_run(folder: Path) -> "sl.Experiment":
-    """The experiment of a run that was cut off; raises `SettingsError` for a folder that is none, or is finished."""
-    if (folder / "bundle").exists():
-        raise SettingsError(f"{folder} is finished: its bundle is there. Train anew with another --out.")
-    if not (folder / SETTINGS).is_file():
-        raise SettingsError(f"{folder} holds no {SETTINGS}, so it is no run to resume. Name the folder of one.")
-    return sl.load_experiment(folder / SETTINGS)
 
 
 class HistoryFile:
@@ -134,16 +82,11 @@ def draw_curves(
     drawn, and stderr says so.
     """
     try:
-        from shortlist.report import Baseline, Curve, accuracy_chart, save_chart
+        from shortlist.report import Baseline, Curve, accuracy_chart, common_curves, save_chart
     except MissingExtraError as error:
         typer.echo(f"No curves were drawn. {error}", err=True)
         return []
-    common = {name: sorted(set.intersection(*(set(run) for run in runs))) for name, runs in curves.items()}
-    drawn = [
-        Curve(name, tuple(common[name]), tuple(tuple(run[epoch] for epoch in common[name]) for run in runs))
-        for name, runs in curves.items()
-        if common[name]
-    ]
+    drawn = common_curves(curves)
     if not drawn:
         typer.echo("No curves were drawn: no epoch was validated.", err=True)
         return []

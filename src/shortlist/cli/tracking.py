@@ -7,14 +7,14 @@ from typing import Annotated
 import typer
 
 import shortlist as sl
-from shortlist.cli.runs import TENSORBOARD
+from shortlist.cli.run_folder import TENSORBOARD
 from shortlist.errors import SettingsError, shorten
 
 __all__ = ["Track", "trackers_by_name"]
 
 Track = Annotated[
     list[str] | None,
-    typer.Option(help="Tell a service of the run, too: mlflow or tensorboard. Repeat it; give it again with --resume."),
+    typer.Option(help="Tell a service of the run, too: mlflow or tensorboard. Repeat it."),
 ]
 MakeTracker = Callable[["sl.Experiment", Path], "sl.tracking.Tracker"]
 TRACKERS: dict[str, MakeTracker] = {

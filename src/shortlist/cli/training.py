@@ -2,7 +2,7 @@
 
 import json
 from collections.abc import Callable, Sequence
-from contextlib import ExitStack, nullcontext
+from contextlib import ExitStack
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Any
 
@@ -13,7 +13,8 @@ from shortlist.atomic import write_file
 from shortlist.cli.choices import DATA_HELP, Data, Epochs, Preset, Set, changes, choose_experiment, parse_layers
 from shortlist.cli.data import load
 from shortlist.cli.output import AsJson, show, show_metrics, table
-from shortlist.cli.runs import SETTINGS, HistoryFile, draw_curves, output_folder, read_references, unfinished_run
+from shortlist.cli.run_folder import BUNDLE, CHECKPOINT, HISTORY, output_folder, start_run, take_up_run
+from shortlist.cli.runs import HistoryFile, draw_curves, read_references
 from shortlist.cli.tables import Tables, table_flags
 from shortlist.cli.tracking import Track, trackers_by_name
 from shortlist.errors import SettingsError
@@ -52,7 +53,7 @@ def train(
         bool,
         typer.Option(
             "--without-history",
-            help="Save no list of what each user had touched: it is personal data. Give it again with --resume.",
+            help="Save no list of what each user had touched: it is personal data.",
         ),
     ] = False,
     track: Track = None,
@@ -71,40 +72,45 @@ def train(
         changed = sl.settings.merge(changed, {"training": {"schedule": {"seed": seed}}})
     if (data is None) == (resume is None):
         raise SettingsError("train wants either DATA or --resume with the folder of a run that was cut off.")
-    if data is None:
-        if changed or tables or preset or out:
-            raise SettingsError("A run resumes with its own data and settings; --resume goes with no other of these.")
-        experiment = unfinished_run(resume or Path())
-    else:
-        experiment = choose_experiment(data, preset, tables, changed)
-    make_trackers = trackers_by_name(track or [])
-    dataset = load(experiment)
     with ExitStack() as stack:
-        folder = stack.enter_context(nullcontext(resume) if resume else output_folder(out))
+        if resume is not None:
+            if changed or tables or preset or out or track or without_history:
+                raise SettingsError("A run resumes with its own data and choices; leave all but --resume out.")
+            experiment, choices = stack.enter_context(take_up_run(resume))
+            folder, track, without_history = resume, choices["track"], choices["without_history"]
+            make_trackers, dataset = trackers_by_name(track), load(experiment)
+        else:
+            experiment = choose_experiment(data or "", preset, tables, changed)
+            make_trackers, dataset = trackers_by_name(track or []), load(experiment)
+            choices = {"without_history": without_history, "track": track or []}
+            folder = stack.enter_context(start_run(out, experiment, **choices))
         checkpointing = sl.Checkpointing(
-            folder / "checkpoint.safetensors",
+            folder / CHECKPOINT,
             every_steps=checkpoint_steps,
             every_minutes=checkpoint_minutes,
             resume=resume is not None,
         )
-        write_file(folder / SETTINGS, experiment.to_toml().encode())
         trackers = [stack.enter_context(make(experiment, folder)) for make in make_trackers]
-        listeners = [HistoryFile(folder / "history.jsonl").write, *(tracker.epoch for tracker in trackers)]
-        run = sl.run_experiment(
-            experiment,
-            data=dataset,
-            progress=not quiet,
-            on_epoch=_tell(listeners),
-            checkpointing=checkpointing,
-        )
+        try:
+            run = sl.run_experiment(
+                experiment,
+                data=dataset,
+                progress=not quiet,
+                on_epoch=_tell([HistoryFile(folder / HISTORY).write, *(tracker.epoch for tracker in trackers)]),
+                checkpointing=checkpointing,
+            )
+        except KeyboardInterrupt:
+            if checkpointing.path.exists():
+                typer.echo(f"Cut off. Go on with: shortlist train --resume {folder}", err=True)
+            raise
         assessment = run.evaluate()
-        for tracker in trackers:
-            tracker.result(assessment)
-        bundle = run.save(folder / "bundle", assessment, with_history=not without_history)
+        bundle = run.save(folder / BUNDLE, assessment, with_history=not without_history)
         checkpointing.path.unlink(missing_ok=True)
         name = run.protocol.name(assessment.model.decisive)
         curves = {str(list(run.model.settings.layers)): [run.history.curve(name)]}
         pictures = draw_curves(folder, curves, run.curve_baselines(assessment), name, run.training.watch)
+        for tracker in trackers:
+            tracker.result(assessment)
     result = {
         "bundle": str(bundle),
         **assessment.to_json(),

@@ -120,6 +120,12 @@ class Split:
         validation = None if part is self.validation else self.validation
         return Seen.of(*(before for before in (self.train, self.known, validation) if before is not None))
 
+    @property
+    def seen(self) -> Seen:
+        """What users had touched in all of the events: what a served list leaves out."""
+        parts = (self.train, self.known, self.validation, self.test)
+        return Seen.of(*(part for part in parts if part is not None))
+
     def __repr__(self) -> str:
         sizes = {"train": self.train, "validation": self.validation, "test": self.test, "known": self.known}
         return "Split(" + ", ".join(f"{k}={d.num_events:,}" for k, d in sizes.items() if d is not None) + ")"

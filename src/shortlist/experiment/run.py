@@ -156,7 +156,7 @@ def _bundle(run: Run, assessment: Assessment | None) -> Bundle:
         users=split.train.users.select(_user_columns(run)),
         user_events=np.bincount(split.train.user_rows, minlength=split.train.num_users).astype(np.int64),
         item_vectors=run.item_vectors(),
-        seen=split.seen_before(split.test),
+        seen=split.seen,
         history=[dataclasses.asdict(epoch) for epoch in run.history.epochs],
         evaluation=None if assessment is None else assessment.to_json(),
     )

@@ -1,5 +1,5 @@
 """Search for the items with the highest scores, and the rules on what may come back."""
 
-from shortlist.index.exact import exact_top_k
+from shortlist.index.exact import check_k, exact_top_k
 
-__all__ = ["exact_top_k"]
+__all__ = ["check_k", "exact_top_k"]

@@ -5,7 +5,7 @@ import numpy.typing as npt
 
 from shortlist.errors import DivergedError, SettingsError
 
-__all__ = ["best_rows", "exact_top_k"]
+__all__ = ["best_rows", "check_k", "exact_top_k"]
 
 Floats = npt.NDArray[np.float32]
 Rows = npt.NDArray[np.int64]
@@ -38,8 +38,7 @@ def exact_top_k(
     >>> rows[0].tolist(), scores[0].tolist()
     ([2, 0], [2.0, 1.0])
     """
-    if isinstance(k, bool) or not isinstance(k, int | np.integer) or k < 1:
-        raise SettingsError(f"k should be a whole number of at least 1, but it is {k!r}.")
+    check_k(k)
     rows: list[Rows] = []
     best: list[Floats] = []
     height = max(TILE_SCORES // max(len(item_vectors), 1), 1)
@@ -61,6 +60,12 @@ def exact_top_k(
             rows.append(found)
             best.append(row_scores[found])
     return rows, best
+
+
+def check_k(k: int) -> None:
+    """Raise `SettingsError` unless k is a whole number of at least 1."""
+    if isinstance(k, bool) or not isinstance(k, int | np.integer) or k < 1:
+        raise SettingsError(f"k should be a whole number of at least 1, but it is {k!r}.")
 
 
 def _scores(queries: Floats, item_vectors: Floats) -> Floats:

@@ -57,7 +57,13 @@ def _take_weights_out(graph: onnx.ModelProto, prefix: str, weights: bytes, file:
     for initializer in graph.graph.initializer:
         if prefix + initializer.name not in header:
             continue  # a constant of the graph, such as an axis
-        start, stop = header[prefix + initializer.name]["data_offsets"]
+        entry = header[prefix + initializer.name]
+        if list(initializer.dims) != entry["shape"] or initializer.data_type != onnx.TensorProto.FLOAT:
+            raise SettingsError(
+                f"torch {torch.__version__} exported the weights {initializer.name} in another form than the model's; "
+                "install the version that constraints.txt pins."
+            )
+        start, stop = entry["data_offsets"]
         initializer.ClearField("raw_data")
         initializer.data_location = onnx.TensorProto.EXTERNAL
         for key, value in (("location", file), ("offset", begin + start), ("length", stop - start)):

@@ -41,4 +41,9 @@ class Shortlist:
 
     def __str__(self) -> str:
         lines = [f"{place:3}. {item.label}  ({item.score:.3f})" for place, item in enumerate(self.items, start=1)]
-        return "\n".join([*lines, f"query: {self.query}"])
+        lines.append(f"query: {self.query}")
+        if self.unknown:
+            lines.append(f"training had never seen the value of: {', '.join(self.unknown)}")
+        if self.filled:
+            lines.append(f"not given, and filled: {', '.join(self.filled)}")
+        return "\n".join(lines)

@@ -1,5 +1,8 @@
 """A bundle's evaluation, from the data that its manifest names."""
 
+import dataclasses
+from typing import Any
+
 import numpy as np
 import numpy.typing as npt
 import polars as pl
@@ -9,7 +12,7 @@ from shortlist.bundle import Bundle, OnnxTower
 from shortlist.data import Dataset, DataSource, Roles
 from shortlist.data.seen import Seen
 from shortlist.data.splits import split as cut
-from shortlist.data.tables import check_columns
+from shortlist.data.tables import check_columns, to_frame
 from shortlist.data.text_columns import typed
 from shortlist.errors import BundleError, DataError, SettingsError
 from shortlist.evaluation import (
@@ -33,21 +36,22 @@ def evaluate_bundle(
     bundle: Bundle,
     *,
     data: Dataset | None = None,
-    events: pl.DataFrame | None = None,
+    events: Any = None,
     protocol: Protocol | None = None,
 ) -> Assessment:
     """Rank test events by the saved towers, beside popularity, under the training's protocol or another.
 
     Without more, the data is read again from the source that the manifest names (or taken from `data`, the same data
     in Python), cut as then, and must have the same fingerprint: `BundleError` otherwise, and where the data had no
-    name. With `events`, a table with the columns of the training's interactions, each of its rows is a test event:
-    next week's clicks, say. Items that the catalogue does not hold are counted as absent; what the bundle knows of
-    users and what they had seen is used as it is.
+    name. With `events`, a table (of any library that `Dataset` takes) with the columns of the training's interactions,
+    each of its rows is a test event: next week's clicks, say. Items that the catalogue does not hold are counted as
+    absent, and rows of weight zero are none. What the bundle knows of users and what they had seen is used as it is; a
+    bundle without that can leave no seen items out, and the metrics' names say "seen_included".
     """
     if protocol is None:
         protocol = EvaluationSettings.model_validate(bundle.experiment["evaluation"]).protocol
     if events is not None:
-        return _assess_events(bundle, events, protocol)
+        return _assess_events(bundle, to_frame(events, "events"), protocol)
     data = _load(bundle) if data is None else data
     split = cut(data, SplitSettings.model_validate(bundle.experiment["split"]).chosen)
     if split.fingerprint != bundle.data["fingerprint"]:
@@ -82,6 +86,8 @@ def _load(bundle: Bundle) -> Dataset:
 
 def _assess_events(bundle: Bundle, events: pl.DataFrame, protocol: Protocol) -> Assessment:
     """Every row of the table as a test event over the bundle's own catalogue and users."""
+    if bundle.seen is None:
+        protocol = dataclasses.replace(protocol, seen="included")
     roles = Roles(**bundle.data["roles"])
     check_columns(events, [roles.query_id, roles.item_id], "events", "Name the columns as the training's were.")
     events = events.with_columns(
@@ -101,6 +107,7 @@ def _assess_events(bundle: Bundle, events: pl.DataFrame, protocol: Protocol) -> 
         item_id=roles.item_id,
         time=roles.time if roles.time in events.columns else None,
         time_unit=roles.time_unit if roles.time in events.columns else None,
+        weight=roles.weight if roles.weight in events.columns else None,
     ).with_items_of(catalogue)
     targets = Targets.of(data, one_query=not bundle.features.event)
     seen = (bundle.seen or Seen(np.zeros(1, np.int64), np.zeros(0, np.int64))).for_users(data.num_users)

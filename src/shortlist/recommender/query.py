@@ -12,13 +12,13 @@ import polars as pl
 from shortlist.data import Roles
 from shortlist.data.tables import read_times
 from shortlist.data.text_columns import typed
-from shortlist.errors import DataError, shorten
+from shortlist.errors import DataError
 from shortlist.features import Encoded, FittedFeature, encode
 from shortlist.features.feature import as_text
 from shortlist.features.numeric import as_numbers
 from shortlist.recommender.answers import QueryKind
 
-__all__ = ["KINDS", "Queries", "read_queries", "table_of"]
+__all__ = ["KINDS", "Queries", "columns_read", "read_queries", "table_of"]
 
 NUMERIC = {"bucketize", "normalize"}
 PER_SECOND = {"s": 1, "ms": 1_000, "us": 1_000_000, "ns": 1_000_000_000}
@@ -40,6 +40,11 @@ class Queries:
     filled: dict[str, npt.NDArray[np.bool_]]
     unknown: dict[str, npt.NDArray[np.bool_]]
 
+    def unknown_columns(self) -> list[list[str]]:
+        """The columns of each query [B] whose value training had never seen."""
+        flags = list(self.unknown.items())
+        return [[column for column, of in flags if of[row]] for row in range(len(self.kinds))]
+
     def kind(self, row: int) -> QueryKind:
         """The word for what is known about one query."""
         return KINDS[int(self.kinds[row])]
@@ -58,13 +63,11 @@ def read_queries(
 
     Whole numbers for the time count in the unit that the training's times had, and in seconds where they had none.
     `user_rows` [B] are rows of the users table, -1 for a user that it does not hold; `trained` [B] says whether the
-    user had training events. Raises `DataError` for a column that no feature reads and for values of a wrong type.
+    user had training events. Columns that no feature reads are passed over. Raises `DataError` for values of a wrong
+    type.
     """
     query_id = roles.query_id
-    columns = list(dict.fromkeys([query_id, *(feature.column for feature in features)]))
-    strangers = [column for column in table.columns if column not in columns]
-    if strangers:
-        raise DataError(f"The model reads no {shorten(strangers)} from a query; it reads {shorten(columns, 12)}.")
+    columns = columns_read(features, query_id)
     given = {c: table[c] if c in table.columns else pl.Series(c, [None] * table.height) for c in columns}
     kinds_of = {c: {feature.kind for feature in features if feature.column == c} for c in columns}
     given = {c: _times(_numbers(values, kinds_of[c]), roles) for c, values in given.items()}
@@ -81,6 +84,11 @@ def read_queries(
     )
     kinds = np.where(known, 0, np.where(told, 1, 2))
     return Queries(encode(features, whole), kinds, {c: f for c, f in filled.items() if c != query_id}, unknown)
+
+
+def columns_read(features: Sequence[FittedFeature], query_id: str) -> list[str]:
+    """What the model reads from a query: the user's id, and every column of a feature."""
+    return list(dict.fromkeys([query_id, *(feature.column for feature in features)]))
 
 
 def table_of(query: Mapping[str, Any]) -> pl.DataFrame:

@@ -11,10 +11,11 @@ import polars as pl
 
 from shortlist.bundle import Bundle, OnnxTower, load_bundle
 from shortlist.data import Roles
+from shortlist.data.tables import to_frame
 from shortlist.errors import DataError, SettingsError, UnknownIdError, shorten
-from shortlist.index import exact_top_k
+from shortlist.index import check_k, exact_top_k
 from shortlist.recommender.answers import Item, Shortlist
-from shortlist.recommender.query import KINDS, Queries, read_queries, table_of
+from shortlist.recommender.query import KINDS, Queries, columns_read, read_queries, table_of
 
 __all__ = ["Recommender"]
 
@@ -74,6 +75,11 @@ class Recommender:
         """
         if not isinstance(query, Mapping):
             raise DataError(f'A query should be a mapping such as {{"{self._query_id}": 42}}, but it is {query!r}.')
+        strangers = [column for column in query if column not in self.columns]
+        if strangers:
+            raise DataError(
+                f"The model reads no {shorten(strangers)} from a query; it reads {shorten(self.columns, 12)}."
+            )
         touched = self._rows("history", history)
         left_out = self._rows("exclude", exclude)
         allowed = self._allowed(None if allow is None else self._rows("allow", allow))
@@ -94,12 +100,27 @@ class Recommender:
         unknown = tuple(column for column, flags in read.unknown.items() if flags[0])
         return Shortlist(found, kind, filled, unknown, int((~allowed).sum()))
 
-    def recommend_table(self, queries: pl.DataFrame, k: int = 10, *, exclude_seen: bool = True) -> pl.DataFrame:
+    @property
+    def columns(self) -> list[str]:
+        """What a query may give: the user's id, and every column that a feature reads."""
+        return columns_read(self.bundle.features.query, self._query_id)
+
+    def recommend_table(self, queries: Any, k: int = 10, *, exclude_seen: bool = True) -> pl.DataFrame:
         """The k best items for each row of a table of queries: a row for each answer.
 
-        Columns: `query_row` (in the table, from 0), `query_id` where the table has that column, `kind`, `place` (from
-        1), `item_id`, `label` and `score`. Raises `DataError` as `recommend` does.
+        `queries` is a frame of any library that `Dataset` takes. Columns that the model does not read are passed over,
+        so that a table of users will do. Columns of the answer: `query_row` (in the table, from 0), `query_id` where
+        the table has that column, `kind`, `unknown` (the columns whose value training had never seen), `place` (from
+        1), `item_id`, `label` and `score`. Raises `DataError` as `recommend` does, and for a table of which the model
+        reads no column.
         """
+        queries = to_frame(queries, "queries")
+        if queries.width and not set(queries.columns) & set(self.columns):
+            raise DataError(
+                f"The model reads none of the columns {shorten(queries.columns, 12)} from a query; it reads "
+                f"{shorten(self.columns, 12)}."
+            )
+        check_k(k)
         count = queries.height
         ids = queries[self._query_id].to_list() if self._query_id in queries.columns else [None] * count
         user_rows = self._user_rows(ids)
@@ -135,16 +156,17 @@ class Recommender:
         lengths = np.array([len(its_rows) for its_rows in rows], np.int64)
         query = np.repeat(np.arange(len(rows)), lengths)
         starts = np.repeat(np.cumsum(lengths) - lengths, lengths)
-        items = self.bundle.items[np.concatenate(rows)]
+        items = self.bundle.items[np.concatenate([np.empty(0, np.int64), *rows])]
         ids = {"query_id": queries[self._query_id][query]} if self._query_id in queries.columns else {}
         answers = {
             "query_row": pl.Series(query, dtype=pl.Int64),
             **ids,
             "kind": pl.Series(KINDS)[read.kinds[query]],
+            "unknown": pl.Series(read.unknown_columns(), dtype=pl.List(pl.String))[query],
             "place": pl.Series(np.arange(len(query)) - starts + 1, dtype=pl.Int64),
             "item_id": items["id"],
             "label": items["label"],
-            "score": pl.Series(np.concatenate(scores), dtype=pl.Float32),
+            "score": pl.Series(np.concatenate([np.empty(0, np.float32), *scores])),
         }
         return pl.DataFrame(answers)
 
@@ -177,7 +199,7 @@ class Recommender:
         """Whether the catalogue holds an item with this id."""
         try:
             self.row(item_id)
-        except UnknownIdError:
+        except DataError:  # none has this id, or it can be none
             return False
         return True
 

@@ -8,7 +8,6 @@ from pathlib import Path
 from typing import Any
 
 from shortlist.errors import TrackingError, require_extra
-from shortlist.evaluation import Assessment
 from shortlist.tracking.tracker import Tracker
 
 __all__ = ["MLflow"]
@@ -34,7 +33,7 @@ class MLflow(Tracker):
         import mlflow
 
         super().__init__()
-        self._failures = (mlflow.MlflowException, OSError)  # requests' errors are of OSError
+        self.failures = (mlflow.MlflowException, OSError)  # the errors of requests are of OSError
         self._client = mlflow.MlflowClient()
         self._uri = mlflow.get_tracking_uri()
         path = Path(folder).absolute()
@@ -49,32 +48,24 @@ class MLflow(Tracker):
             self._run: str = run.info.run_id
             for key, value in _flat(settings):
                 self._client.log_param(self._run, key, value[:MAX_VALUE])
-        except self._failures as error:
-            raise self._unreachable(error) from error
-
-    def result(self, assessment: Assessment) -> None:
-        """The test's numbers, and the verdict as a tag."""
-        super().result(assessment)
-        self._client.set_tag(self._run, "shortlist.verdict", str(assessment.verdict))
+        except self.failures as error:
+            raise TrackingError(
+                f"MLflow at {self._uri} did not take the run: {error} Set MLFLOW_TRACKING_URI to where it is, or train "
+                "without it."
+            ) from error
 
     def _log(self, values: Mapping[str, float], epoch: int) -> None:
         from mlflow.entities import Metric
 
         now = int(time.time() * 1000)
-        try:
-            self._client.log_batch(self._run, [Metric(name, value, now, epoch) for name, value in values.items()])
-        except self._failures as error:
-            raise self._unreachable(error) from error
+        self._client.log_batch(self._run, [Metric(name, value, now, epoch) for name, value in values.items()])
+
+    def _judge(self, verdict: str) -> None:
+        self._client.set_tag(self._run, "shortlist.verdict", verdict)
 
     def _end(self, failure: type[BaseException] | None) -> None:
         status = "FINISHED" if failure is None else "FAILED" if issubclass(failure, Exception) else "KILLED"
         self._client.set_terminated(self._run, status)
-
-    def _unreachable(self, error: Exception) -> TrackingError:
-        return TrackingError(
-            f"MLflow at {self._uri} did not take the run: {error} Set MLFLOW_TRACKING_URI to where it is, or train "
-            "without it; a run with a checkpoint goes on with --resume."
-        )
 
 
 def _flat(tables: Mapping[str, Any], prefix: str = "") -> Iterator[tuple[str, str]]:

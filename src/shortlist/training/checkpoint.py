@@ -2,7 +2,12 @@
 
 import dataclasses
 import json
+import signal
+import threading
 import time
+from collections.abc import Iterator
+from contextlib import contextmanager
+from types import FrameType
 from typing import Any, TypeVar
 
 import torch
@@ -53,9 +58,39 @@ class Checkpoints:
         self.resume = choice.resume
         self.identity = identity
         self._written = time.monotonic()
+        self._asked_to_stop = False
+
+    @contextmanager
+    def heeding_signals(self) -> Iterator[None]:
+        """Ctrl-C and SIGTERM ask for a checkpoint after the step under way; a second Ctrl-C ends it at once.
+
+        Only the main thread hears of signals; elsewhere this does nothing.
+        """
+        if threading.current_thread() is not threading.main_thread():
+            yield
+            return
+
+        def ask(number: int, frame: FrameType | None) -> None:
+            if self._asked_to_stop:
+                signal.default_int_handler(number, frame)
+            self._asked_to_stop = True
+
+        before = {number: signal.signal(number, ask) for number in (signal.SIGINT, signal.SIGTERM)}
+        try:
+            yield
+        finally:
+            for number, handler in before.items():
+                signal.signal(number, handler)
+
+    def stop_if_asked(self) -> None:
+        """Raise `KeyboardInterrupt` where a signal asked for the end, after what was done is written down."""
+        if self._asked_to_stop:
+            raise KeyboardInterrupt(f"The training was cut off; {self.path} holds where it stands.")
 
     def due(self, step: int) -> bool:
         """Whether a checkpoint should be written after this step, counted from 1 over the whole training."""
+        if self._asked_to_stop:
+            return True
         if self.every_steps is not None and step % self.every_steps == 0:
             return True
         return self.every_minutes is not None and time.monotonic() - self._written >= self.every_minutes * 60

@@ -5,6 +5,7 @@ import dataclasses
 import math
 import time
 from collections.abc import Callable
+from contextlib import nullcontext
 
 import torch
 from torch import Tensor
@@ -72,6 +73,7 @@ def fit(
     `validate` ranks the watched events and returns their metrics; `on_epoch` hears of each epoch as it ends.
     With `training.patience` the model ends with its best weights. With `checkpoints` the training is written down on
     the way, and one that was written down before goes on from there: `on_epoch` hears of the epochs before it again.
+    Ctrl-C and SIGTERM then end it at the next step, once that is written down, with `KeyboardInterrupt`.
     Raises `DivergedError` at the first loss that is NaN or infinite, naming the step, and for weights that the last
     step made so; `SettingsError` where early stopping has no such metric to watch.
 
@@ -80,7 +82,9 @@ def fit(
     hear = on_epoch or (lambda _: None)
     best = _Best(training)
     order = torch.Generator().manual_seed(training.seed)
-    with torch.random.fork_rng():  # dropout draws from the global generator: seed it here, restore it after
+    heeding_signals = checkpoints.heeding_signals() if checkpoints else nullcontext()
+    # Dropout draws from the global generator: seed it here, restore it after.
+    with torch.random.fork_rng(), heeding_signals:
         torch.manual_seed(training.seed)
         place = (checkpoints.read(model, optimizer) if checkpoints else None) or Place(order.get_state())
         epochs = [Epoch(**line) for line in place.epochs]
@@ -99,6 +103,7 @@ def fit(
                 _refuse_diverged(value, steps_before + place.steps, number, place.steps)
                 if checkpoints and checkpoints.due(steps_before + place.steps):
                     checkpoints.write(place, model, optimizer)
+                    checkpoints.stop_if_asked()
             trained = time.perf_counter()
             metrics = {}
             if validate and (number % training.validate_every == 0 or number == training.epochs):
@@ -110,9 +115,10 @@ def fit(
             best.look_at(epoch, model)
             place = Place(order.get_state(), epochs=[*place.epochs, dataclasses.asdict(epoch)])
             best.put_down(place)
+            hear(epoch)
             if checkpoints and checkpoints.due(step):
                 checkpoints.write(place, model, optimizer)
-            hear(epoch)
+                checkpoints.stop_if_asked()
     stopped = len(epochs) < training.epochs
     history = History(tuple(epochs), best.restore(model) or len(epochs), stopped)
     _refuse_nonfinite(model, len(epochs))
