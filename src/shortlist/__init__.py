@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, Any
 from shortlist.errors import require_extra
 
 if TYPE_CHECKING:
-    from shortlist import errors, settings, tracking
+    from shortlist import doctor, errors, settings, tracking
     from shortlist.bundle import load_bundle
     from shortlist.comparison import compare
     from shortlist.data import (
@@ -30,7 +30,7 @@ if TYPE_CHECKING:
     from shortlist.experiment import Run, run_experiment, train
     from shortlist.features import Bucketize, Categories, Features, Hash, Lookup, Normalize, Text, fit_features
     from shortlist.models import TwoTower
-    from shortlist.recommender import Recommender, evaluate_bundle, recommend_file
+    from shortlist.recommender import Recommender, bundle_health, evaluate_bundle, recommend_file
     from shortlist.settings import (
         Adagrad,
         AdamW,
@@ -66,9 +66,11 @@ __all__ = [
     "Text",
     "Training",
     "TwoTower",
+    "bundle_health",
     "compare",
     "datasets",
     "describe",
+    "doctor",
     "errors",
     "evaluate_bundle",
     "fit_features",
@@ -111,7 +113,7 @@ _HOMES = {
     "experiment": ["Run", "run_experiment", "train"],
     "features": ["Bucketize", "Categories", "Features", "Hash", "Lookup", "Normalize", "Text", "fit_features"],
     "models": ["TwoTower"],
-    "recommender": ["Recommender", "evaluate_bundle", "recommend_file"],
+    "recommender": ["Recommender", "bundle_health", "evaluate_bundle", "recommend_file"],
     "settings": [
         "Adagrad",
         "AdamW",
@@ -134,7 +136,7 @@ _EXTRAS = {
 
 
 def __getattr__(name: str) -> Any:
-    if name in ("settings", "tracking"):
+    if name in ("doctor", "settings", "tracking"):
         return importlib.import_module(f"shortlist.{name}")
     home = _HOME_OF.get(name)
     if home is None:

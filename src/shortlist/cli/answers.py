@@ -9,7 +9,7 @@ import shortlist as sl
 from shortlist.cli.output import AsJson, counter, show, show_metrics
 from shortlist.errors import DataError, SettingsError
 
-__all__ = ["commands"]
+__all__ = ["BundlePath", "commands"]
 
 commands = typer.Typer()
 BundlePath = Annotated[Path, typer.Argument(help="The folder that train wrote, or the bundle in it.", metavar="BUNDLE")]

@@ -10,7 +10,7 @@ from shortlist.cli.output import AsJson, show, table
 from shortlist.cli.tables import Tables, table_flags
 from shortlist.errors import SettingsError
 
-__all__ = ["commands", "load"]
+__all__ = ["announce", "commands", "load"]
 
 commands = typer.Typer()
 
@@ -18,7 +18,7 @@ commands = typer.Typer()
 def load(experiment: "sl.Experiment") -> "sl.Dataset":
     """The experiment's data; the terms of use of a known data set on stderr where this call downloads it."""
     if experiment.data.source is not None:
-        sl.datasets.fetch(experiment.data.source, announce=_announce)
+        sl.datasets.fetch(experiment.data.source, announce=announce)
     return experiment.data.load()
 
 
@@ -28,7 +28,7 @@ def fetch(
     as_json: AsJson = False,
 ) -> None:
     """Download a data set into the cache, verify it, and show its terms of use once."""
-    path = sl.datasets.fetch(source, announce=_announce)
+    path = sl.datasets.fetch(source, announce=announce)
     show({"data": source, "path": str(path)}, as_json, lambda: typer.echo(f"{source} is at {path}"))
 
 
@@ -103,5 +103,6 @@ def _count(number: int | None) -> str:
     return "" if number is None else f"{number:,}"
 
 
-def _announce(terms: str) -> None:
+def announce(terms: str) -> None:
+    """Say a data set's terms of use, on stderr."""
     typer.echo(terms, err=True)

@@ -32,7 +32,9 @@ class Seen:
         num_users, num_items = parts[0].num_users, parts[0].num_items
         pairs = np.concatenate([part.user_rows * num_items + part.item_rows for part in parts])
         in_catalogue = np.concatenate([part.item_rows >= 0 for part in parts])
-        distinct = np.unique(pairs[in_catalogue])
+        # Not np.unique, whose hash table takes ten times as long on millions of pairs.
+        ordered = np.sort(pairs[in_catalogue])
+        distinct = ordered[np.diff(ordered, prepend=-1) > 0]
         counts = np.bincount(distinct // num_items, minlength=num_users)
         return cls(np.concatenate([[0], np.cumsum(counts)]).astype(np.int64), distinct % num_items)
 

@@ -3,6 +3,7 @@
 from shortlist.recommender.answers import Item, Shortlist
 from shortlist.recommender.bulk import recommend_file
 from shortlist.recommender.evaluation import evaluate_bundle
+from shortlist.recommender.health import bundle_health
 from shortlist.recommender.recommender import Recommender
 
-__all__ = ["Item", "Recommender", "Shortlist", "evaluate_bundle", "recommend_file"]
+__all__ = ["Item", "Recommender", "Shortlist", "bundle_health", "evaluate_bundle", "recommend_file"]
