@@ -61,7 +61,7 @@ def test_the_readmes_python_example_runs(
     (tmp_path / "example.py").write_text(example.replace("epochs=40", "epochs=1"), "utf-8")
     runpy.run_path("example.py")
     printed = capsys.readouterr().out
-    assert "popularity: top 100 accuracy" in printed
+    assert ": top 100 accuracy" in printed
     assert "(" in printed.splitlines()[1]
     assert "query: known" in printed
     assert (tmp_path / "films" / "manifest.json").is_file()

@@ -44,6 +44,6 @@ class Shortlist:
         lines.append(f"query: {self.query}")
         if self.unknown:
             lines.append(f"training had never seen the value of: {', '.join(self.unknown)}")
-        if self.filled:
+        if self.filled and self.query != "known":
             lines.append(f"not given, and filled: {', '.join(self.filled)}")
         return "\n".join(lines)
