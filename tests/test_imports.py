@@ -10,7 +10,7 @@ import shortlist as sl
 HEAVY = ("pydantic", "polars", "numpy", "torch", "onnxruntime")
 WITHOUT_TORCH = (
     "errors", "atomic", "choice", "data", "features", "settings", "metrics", "index", "baselines", "evaluation",
-    "bundle", "recommender", "report", "cli.main",
+    "bundle", "doctor", "recommender", "report", "cli.main",
 )  # fmt: skip
 
 

@@ -16,7 +16,7 @@ from shortlist.atomic import write_file
 from shortlist.errors import DataError, shorten
 from shortlist.report.html import page
 
-__all__ = ["Baseline", "Curve", "accuracy_chart", "save_chart", "spread"]
+__all__ = ["FONT", "VEGALITE", "Baseline", "Curve", "accuracy_chart", "drawn", "save_chart", "spread"]
 
 # The first three are Okabe and Ito's (https://jfly.uni-koeln.de/color/). The others are darker than theirs, so that
 # each has a contrast of 3.4 or more with white; under simulated protanopia, deuteranopia and tritanopia (Machado 2009)
@@ -26,6 +26,7 @@ MAX_CURVES = len(COLORS)
 INK, QUIET, GRID = "#1f2328", "#57606a", "#e6e8eb"
 FONT = "'Helvetica Neue', Helvetica, Arial, 'Liberation Sans', 'DejaVu Sans', sans-serif"
 
+VEGALITE = "v" + ".".join(alt.SCHEMA_VERSION.lstrip("v").split(".")[:2])  # the version that Altair writes for
 WIDTH = 800  # pixels of the whole picture, as wide as a README
 HEIGHT = 380  # of the plot, more where the labels need it
 PADDING = {"left": 12, "top": 14, "right": 20, "bottom": 12}
@@ -180,14 +181,19 @@ def save_chart(chart: alt.LayerChart, folder: Path, stem: str) -> list[Path]:
     """
     if not stem or Path(stem).name != stem:
         raise DataError(f"Expected a bare file name for the picture, got {stem!r}. Name its folder with `folder`.")
-    spec = chart.to_dict()
-    version = "v" + ".".join(alt.SCHEMA_VERSION.lstrip("v").split(".")[:2])
-    png: bytes = vl_convert.vegalite_to_png(spec, vl_version=version, scale=2)
-    svg: str = vl_convert.vegalite_to_svg(spec, vl_version=version)
-    html = page(spec, svg=svg, title=_title(spec) or stem, font=FONT, vegalite=version)
+    spec, svg = drawn(chart)
+    png: bytes = vl_convert.vegalite_to_png(spec, vl_version=VEGALITE, scale=2)
+    html = page(spec, svg=svg, title=_title(spec) or stem, font=FONT, vegalite=VEGALITE)
     folder.mkdir(parents=True, exist_ok=True)
     contents = {"png": png, "svg": svg.encode(), "html": html.encode()}
     return [write_file(folder / f"{stem}.{kind}", content) for kind, content in contents.items()]
+
+
+def drawn(chart: alt.LayerChart) -> tuple[dict[str, Any], str]:
+    """The chart's specification, and its picture as SVG."""
+    spec: dict[str, Any] = chart.to_dict()
+    svg: str = vl_convert.vegalite_to_svg(spec, vl_version=VEGALITE)
+    return spec, svg
 
 
 def spread(targets: Sequence[float], *, gap: float, low: float, high: float) -> list[float]:
