@@ -46,6 +46,19 @@ class ScorerConformance:
             scores = self.fit(world)(np.array([world.num_users - 1, -1, world.num_users, 10**9]))
             assert np.array_equal(scores, np.tile(popularity(world), (4, 1)))
 
+    def test_known_events_score_a_stranger_as_if_they_were_trained_on_and_change_nobody_else(
+        self, world: sl.Dataset
+    ) -> None:
+        stranger = int(world.user_rows[0])
+        mine = world.user_rows == stranger
+        train, known = (world.take(np.flatnonzero(rows)) for rows in (~mine, mine))
+        with_known = BASELINES[self.name].fit(train, known=known, **self.settings)
+        without = self.fit(train)
+        others = np.setdiff1d(everyone(world), [stranger])
+        assert np.array_equal(with_known(others), without(others))
+        same = np.array_equal(with_known(np.array([stranger])), without(np.array([stranger])))
+        assert same != self.personal
+
     def test_shuffled_users_get_their_scores(self, world: sl.Dataset) -> None:
         order = np.random.default_rng(1).permutation(world.num_users)
         shuffled = _with(world, users=world.users[order])

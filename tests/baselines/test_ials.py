@@ -3,6 +3,7 @@ import importlib
 import numpy as np
 import pytest
 from baseline_worlds import Floats, binary, everyone, random_world, weighted
+from scipy import sparse
 from scorer_conformance import ScorerConformance
 
 import shortlist as sl
@@ -113,3 +114,14 @@ def test_too_much_work_is_refused_before_it_starts(monkeypatch: pytest.MonkeyPat
     assert BASELINES["ials"].why_not(data) is None
     monkeypatch.setattr(MODULE, "MOST_OPERATIONS", operations - 1)
     assert BASELINES["ials"].why_not(data) == "needs about 8e+06 multiplications; the bound is 8e+06"
+
+
+def test_a_strangers_vector_minimises_the_objective_over_fixed_items() -> None:
+    generator = np.random.default_rng(0)
+    items = generator.normal(size=(6, 3))
+    confidence, wanted = np.ones(6), np.zeros(6)
+    confidence[[1, 4]], wanted[[1, 4]] = [3.0, 7.5], 1.0
+    row = sparse.csr_array((confidence[[1, 4]], [1, 4], [0, 2]), shape=(1, 6))
+    weighed = items.T * confidence  # the normal equations with every pair written out
+    expected = np.linalg.solve(weighed @ items + 0.4 * np.eye(3), weighed @ wanted)
+    np.testing.assert_allclose(MODULE._fold_in(row, items, 0.4), expected)

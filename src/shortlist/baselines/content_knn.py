@@ -19,14 +19,15 @@ SEPARATOR = "|"
 ALL_WORDS = 1 << 31
 
 
-def fit_content_knn(train: Dataset, *, rarity: float = 1.0) -> PersonalScorer:
+def fit_content_knn(train: Dataset, *, known: Dataset | None = None, rarity: float = 1.0) -> PersonalScorer:
     """How alike each item is to what the user touched, by the words and categories in the items table; a mean.
 
     Columns of strings give words, those with "|" and lists give categories, as the features `Text` and `Categories`
     take them; the id, numbers and times say nothing. A token that n of N items have weighs log(N / n) ** rarity: all
     weigh the same with 0, and rare ones most with 2. Two items are alike by the cosine of their tokens (Salton and
     Buckley 1988, https://doi.org/10.1016/0306-4573(88)90021-0), and an item's score is the mean over the distinct items
-    of the user's history. Weights and repeats of events count for nothing.
+    of the user's history. Weights and repeats of events count for nothing. `known` are events of users whom training
+    does not know: they are scored by them.
 
     Raises `SettingsError` for a negative rarity and for a catalogue that `content_knn_without_content` refuses.
 
@@ -43,7 +44,7 @@ def fit_content_knn(train: Dataset, *, rarity: float = 1.0) -> PersonalScorer:
     refusal = content_knn_without_content(train)
     if refusal:
         raise SettingsError(f"Content-kNN {refusal}.")
-    histories = touched(train)
+    histories = touched(train, known)
     lengths = np.diff(histories.indptr)
     tokens = _tokens(train, rarity)  # [N, T]
     by_token = tokens.T.tocsr()

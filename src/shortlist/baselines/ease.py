@@ -19,13 +19,14 @@ BLOCK = 1_024
 MOST_BYTES = 4_000_000_000
 
 
-def fit_ease(train: Dataset, *, penalty: float = 100.0) -> PersonalScorer:
+def fit_ease(train: Dataset, *, known: Dataset | None = None, penalty: float = 100.0) -> PersonalScorer:
     """Each item explained by the others that the user touched, with weights from one inverted matrix.
 
     With X [U, N] binary and P = (X'X + penalty I)^-1, the weights are B_ij = -P_ij / P_jj off the diagonal and 0 on
     it, and a user's scores are x B: the least squares fit of X by X B that may not explain an item by itself (Steck
     2019, https://arxiv.org/abs/1905.03375). Computed in float64. Weights and repeats of events count for nothing.
-    Memory is 8 N^2 bytes, time grows with N^3; see `ease_too_large`.
+    Memory is 8 N^2 bytes, time grows with N^3; see `ease_too_large`. `known` are events of users whom training does not
+    know: no weight is fitted on them, but these users are scored by them.
 
     Raises `SettingsError` for a penalty that is not positive, and `DivergedError` where it is so small that the
     matrix has no inverse in float64.
@@ -39,8 +40,8 @@ def fit_ease(train: Dataset, *, penalty: float = 100.0) -> PersonalScorer:
     """
     if not penalty > 0:
         raise SettingsError(f"penalty should be greater than 0, but it is {penalty}.")
-    histories = touched(train)
-    weights = _weights(histories, penalty)
+    weights = _weights(touched(train), penalty)
+    histories = touched(train, known)
 
     def score(user_rows: Rows) -> Any:
         # Sparse times dense adds up row by row in the items' order, whatever the block of users.

@@ -11,10 +11,11 @@ from shortlist.errors import require_extra
 __all__ = ["touched", "touched_weights"]
 
 
-def touched(train: Dataset) -> Any:
+def touched(train: Dataset, known: Dataset | None = None) -> Any:
     """1 where a user touched an item in training, however often: a scipy CSR array [U, N] float64.
 
-    Events outside the catalogue are passed over. Raises `MissingExtraError` without the extra `train`.
+    Events outside the catalogue are passed over. `known` are events of held-out users that count too. Raises
+    `MissingExtraError` without the extra `train`.
 
     >>> data = Dataset({"u": [1, 2, 2, 2], "i": [7, 7, 9, 9]}, query_id="u", item_id="i")
     >>> touched(data).toarray().tolist()
@@ -23,7 +24,7 @@ def touched(train: Dataset) -> Any:
     require_extra("train", ["scipy"])
     from scipy import sparse
 
-    seen = Seen.of(train)
+    seen = Seen.of(train) if known is None else Seen.of(train, known)
     ones = np.ones(len(seen.item_rows))
     return sparse.csr_array((ones, seen.item_rows, seen.offsets), shape=(train.num_users, train.num_items))
 

@@ -24,7 +24,13 @@ TRIED_WIDTH = 128
 
 
 def fit_ials(
-    train: Dataset, *, width: int = 64, alpha: float = 1.0, penalty: float = 10.0, seed: int = 0
+    train: Dataset,
+    *,
+    known: Dataset | None = None,
+    width: int = 64,
+    alpha: float = 1.0,
+    penalty: float = 10.0,
+    seed: int = 0,
 ) -> PersonalScorer:
     """Dot products of user and item vectors that explain what was touched, and also what was not.
 
@@ -33,7 +39,8 @@ def fit_ials(
     and 0 elsewhere, plus penalty (sum |x_u|^2 + sum |y_i|^2) (Hu, Koren and Volinsky 2008,
     https://doi.org/10.1109/ICDM.2008.22). Users and items take turns for 15 epochs, by conjugate gradients and in the
     last by exact solves, so that items with the same events get the same vector and those without any get zeros. The
-    library `implicit` computes it, in float64 and on all cores; the result depends on the seed alone.
+    library `implicit` computes it, in float64 and on all cores; the result depends on the seed alone. Users whom
+    training does not know, and of whom there are `known` events, get the vector that explains these best.
 
     Raises `SettingsError` for a width under 1, an alpha that is negative or a penalty that is not positive,
     `DivergedError` where weights are too high for the penalty, and `MissingExtraError` without the extra `train`.
@@ -56,11 +63,25 @@ def fit_ials(
     has_events = np.diff(confidence.indptr) > 0
     confidence.data = 1 + alpha * confidence.data
     users, items = _vectors(confidence, width, penalty, seed)
+    if known is not None:
+        theirs = touched_weights(known)
+        theirs.data = 1 + alpha * theirs.data
+        for user in np.flatnonzero(np.diff(theirs.indptr) > 0):
+            users[user] = _fold_in(theirs[[user]], items, penalty)
+            has_events[user] = True
 
     def score(user_rows: Rows) -> Any:
         return users[user_rows] @ items.T
 
     return PersonalScorer(score, has_events, popularity(train))
+
+
+def _fold_in(confidence: Any, items: Floats, penalty: float) -> Floats:
+    """The vector [D] of a user with these confidences [1, N] over fixed item vectors: an exact solve."""
+    touched_items, weight = items[confidence.indices], confidence.data
+    left = items.T @ items + (touched_items.T * (weight - 1)) @ touched_items + penalty * np.eye(items.shape[1])
+    vector: Floats = np.linalg.solve(left, touched_items.T @ weight)
+    return vector
 
 
 def ials_too_large(train: Dataset) -> str | None:

@@ -20,14 +20,17 @@ BLOCK_PAIRS = 1 << 24
 MOST_PAIRS = 10_000_000_000
 
 
-def fit_item_knn(train: Dataset, *, neighbors: int = 100, shrinkage: float = 10.0) -> PersonalScorer:
+def fit_item_knn(
+    train: Dataset, *, known: Dataset | None = None, neighbors: int = 100, shrinkage: float = 10.0
+) -> PersonalScorer:
     """For each item, how alike it is to what the user touched, added up.
 
     With U_i the users who touched item i in training, items i and j are alike by
     |U_i & U_j| / (sqrt(|U_i| |U_j|) + shrinkage): the cosine of binary sets, and less the fewer users there are. Each
     item of the history counts for its `neighbors` nearest items only, more where several tie for the last place
     (Deshpande and Karypis 2004, https://doi.org/10.1145/963770.963776). Weights and repeats of events count for
-    nothing: a user touched an item or did not.
+    nothing: a user touched an item or did not. `known` are events of users whom training does not know: no likeness
+    comes from them, but these users are scored by them.
 
     Raises `SettingsError` for fewer than one neighbour or a negative shrinkage.
 
@@ -42,8 +45,8 @@ def fit_item_knn(train: Dataset, *, neighbors: int = 100, shrinkage: float = 10.
         raise SettingsError(f"neighbors should be at least 1, but it is {neighbors}.")
     if not shrinkage >= 0:
         raise SettingsError(f"shrinkage should not be negative, but it is {shrinkage}.")
-    histories = touched(train)
-    alike = _nearest(histories, neighbors, shrinkage)
+    alike = _nearest(touched(train), neighbors, shrinkage)
+    histories = touched(train, known)
 
     def score(user_rows: Rows) -> Any:
         return (histories[user_rows] @ alike).toarray()

@@ -21,7 +21,7 @@ def popularity(train: Dataset) -> npt.NDArray[np.float32]:
     return counts.astype(np.float32)
 
 
-def fit_popularity(train: Dataset) -> SharedScorer:
+def fit_popularity(train: Dataset, *, known: Dataset | None = None) -> SharedScorer:  # noqa: ARG001 - all take it
     """How often training touched each item, the same for every user; weights are added up.
 
     A good yardstick always: a model that does not beat it has learnt nothing about anyone. It is strong where seen

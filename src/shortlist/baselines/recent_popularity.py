@@ -10,7 +10,12 @@ from shortlist.errors import SettingsError
 __all__ = ["fit_recent_popularity", "recent_popularity_without_times"]
 
 
-def fit_recent_popularity(train: Dataset, *, share: float = 0.1) -> SharedScorer:
+def fit_recent_popularity(
+    train: Dataset,
+    *,
+    known: Dataset | None = None,  # noqa: ARG001 - all baselines take it
+    share: float = 0.1,
+) -> SharedScorer:
     """How often the newest `share` of the training events touched each item, the same for every user.
 
     A moment in time is never cut in two, so that the newest part holds at least its share. Weights are added up;

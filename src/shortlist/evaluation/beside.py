@@ -57,7 +57,7 @@ def evaluate_baselines(split: Split, targets: Targets, protocol: Protocol, seen:
         if reason is None:
             try:
                 settings = _search(name, split, protocol) if protocol.search_baselines else {}
-                scorer = BASELINES[name].fit(split.train, **settings)
+                scorer = BASELINES[name].fit(split.train, known=split.known, **settings)
             except DivergedError as error:
                 reason = str(error)
         if reason is not None:
@@ -96,7 +96,7 @@ def _search(name: str, split: Split, protocol: Protocol) -> dict[str, Any]:
     targets, seen = Targets.of(held_out), within.seen_before(held_out)
 
     def value(settings: Mapping[str, Any]) -> float:
-        scorer = BASELINES[name].fit(within.train, **settings)
+        scorer = BASELINES[name].fit(within.train, known=within.known, **settings)
         found = _rank(name, scorer, within.train, targets, protocol, seen, shown=False)
         return found.value(found.decisive)
 
