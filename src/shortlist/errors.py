@@ -30,6 +30,7 @@ __all__ = [
     "ShortlistError",
     "TrackingError",
     "UnknownIdError",
+    "first_line",
     "require_extra",
     "shorten",
 ]
@@ -80,6 +81,16 @@ class TrackingError(ShortlistError, OSError):
 
 class MissingExtraError(ShortlistError, ImportError):
     """A part of shortlist needs a library that is not installed."""
+
+
+def first_line(error: Exception) -> str:
+    """What another library's error says first, as part of a sentence.
+
+    >>> first_line(ValueError("no such table!\\nTry another."))
+    'no such table'
+    """
+    lines = str(error).strip().splitlines()
+    return lines[0].rstrip(".!") if lines else type(error).__name__
 
 
 def require_extra(extra: str, modules: Iterable[str]) -> None:

@@ -157,9 +157,29 @@ TABLES = [
     Case("no column that may be an id", "describe x.csv", 1,
          "No column of the interactions table looks like the item_id; its columns are 'user', 'item'. Name it with "
          "--item-id.", {"x.csv": "user,item\nann,1.5\n"}),
-    Case("decimal ids", "describe x.csv --item-id item", 1,
+    Case("decimal ids", "describe x.parquet --item-id item", 1,
          "interactions.item should hold ids as strings or integers, but its type is Float64; convert it first "
-         "(decimal numbers and dates make no ids). (interactions: x.csv)", {"x.csv": "user,item\nann,1.5\n"}),
+         "(decimal numbers and dates make no ids). (interactions: x.parquet)",
+         {"x.parquet": pl.DataFrame({"user": ["ann"], "item": [1.5]})}),
+    Case("whole ids that some library made decimal", "describe x.csv --item-id item", 1,
+         "interactions.item should hold ids as strings or integers, but its type is Float64; convert it first "
+         "(decimal numbers and dates make no ids). (interactions: x.csv)",
+         {"x.csv": "user,item\nann,7.0\nbob,12.0\n"}),
+    Case("empty ids in quotes", "describe x.csv", 1,
+         "interactions.user has 1 empty ids, the first in row 1; fill or drop these rows. (interactions: x.csv)",
+         {"x.csv": '"user","item"\n"ann","tea"\n"","jam"\n'}),
+    Case("missing whole ids in quotes", "describe x.csv", 1,
+         "interactions.user has 1 missing ids, the first in row 1; fill or drop these rows. (interactions: x.csv)",
+         {"x.csv": '"user","item"\n"7","tea"\n"","jam"\n'}),
+    Case("items with ids of another name", "describe x.csv --items y.csv", 1,
+         "The items table has no column 'item'; its columns are 'id', 'title'. The ids of both tables are found by one "
+         "name: rename a column of one of them, as in select id as item. (interactions: x.csv; items: y.csv)",
+         {"x.csv": "user,item\nann,7\n", "y.csv": "id,title\n7,Tea\n"}),
+    Case("infinity in a feature", "train experiment.toml --epochs 1 --quiet --out run", 1,
+         "items.price holds inf in row 4, which is infinite in float32; correct it or leave it missing. "
+         "(items: items.csv)",
+         {"items.csv": "item,title,price\n" + "".join(f"i{n},T{n},{'inf' if n == 4 else n}\n" for n in range(6)),
+          "experiment.toml": changed('{ lookup = "item" }', '{ lookup = "item" }, { normalize = "price" }')}),
     Case("a word among times", "describe clicks.csv --time time", 1,
          "interactions.time should hold datetimes, dates or integers, but its type is String; convert it first. "
          "(interactions: clicks.csv)", {"clicks.csv": changed("1700000000", "soon")}),
@@ -274,6 +294,32 @@ FILES = [
     Case("a folder without tables", "describe days", 1,
          f"days holds no file that can be read: expected {KINDS}, in a file, a folder or a glob. Check the path.",
          {"days/notes.txt": "user,item\n"}),
+    Case("truth values and words in JSON", "describe x.jsonl", 1,
+         "x.jsonl, line 2: column 'user' holds 'ann' (str), but the lines before hold bool. Write all its values in "
+         "one type.", {"x.jsonl": '{"user": true, "item": 1}\n{"user": "ann", "item": 2}\n'}),
+    Case("lists and words in JSON", "describe x.jsonl", 1,
+         "x.jsonl, line 2: column 'tag' holds ['a'] (list), but the lines before hold str. Write all its values in one "
+         "type.", {"x.jsonl": '{"user": "a", "tag": "b"}\n{"user": "b", "tag": ["a"]}\n'}),
+    Case("numbers and words in lists of JSON", "describe x.jsonl", 1,
+         "x.jsonl, line 2: column 'tags' holds 7 (int) in a list, but the lists before hold str. Write all its values "
+         "in one type.", {"x.jsonl": '{"user": "a", "tags": ["7"]}\n{"user": "b", "tags": [7]}\n'}),
+    Case("truth values and numbers in JSON", "describe x.jsonl", 1,
+         "x.jsonl, line 2: column 'user' holds 1.5 (float), but the lines before hold bool. Write all its values in "
+         "one type.", {"x.jsonl": '{"user": true}\n{"user": 1.5}\n'}),
+    Case("a packed file", "describe x.csv.gz", 1,
+         f"x.csv.gz should end in one of {KINDS}, so that its kind is known, but it is packed. Unpack it first.",
+         {"x.csv.gz": b"\x1f\x8b"}),
+    Case("one document of JSON", "describe x.json", 1,
+         f"x.json should end in one of {KINDS}, so that its kind is known; JSON is read with one object a line. Write "
+         "it so, and call it x.jsonl.", {"x.json": "[]"}),
+    Case("a database as a table", "describe s.db", 1,
+         f"s.db should end in one of {KINDS}, so that its kind is known, but it is a database. Give an experiment file "
+         'a query to it: interactions = { sql = "...", database = "s.db" }.', {"s.db": sqlite}),
+    Case("a hidden folder", "describe days", 1, "days holds no file that can be read: ...",
+         {"days/_temporary/1.csv": "user,item\n", "days/.old/1.csv": "user,item\n"}),
+    Case("folders with other keys", "describe days", 1,
+         "days/2.csv has the columns 'user', 'item', but days/1/day=1/x.csv has 'user', 'item', 'day'. Files of ...",
+         {"days/1/day=1/x.csv": "user,item\n", "days/2.csv": "user,item\n"}),
     Case("an ending that says nothing", "describe x.txt", 1,
          f"x.txt should end in one of {KINDS}, so that its kind is known; rename it.", {"x.txt": "user,item\n"}),
     Case("files of several kinds", "describe days", 1,
@@ -466,9 +512,9 @@ ANSWERS = [
     Case("later events with other columns", "evaluate trained --data later.csv", 1,
          "The events table has no column 'user'; its columns are 'who', 'what'. Name the columns as the "
          "training's were. (events: later.csv)", {"later.csv": "who,what\nu1,i1\n"}),
-    Case("later events with decimal ids", "evaluate trained --data later.csv", 1,
-         "interactions.item should hold ids as strings or integers, but its type is Float64; ... (events: later.csv)",
-         {"later.csv": "user,item,time\nu1,1.5,5\n"}),
+    Case("later events with decimal ids", "evaluate trained --data later.parquet", 1,
+         "interactions.item should hold ids as strings or integers, but its type is Float64; ... (events: later.parquet)",
+         {"later.parquet": pl.DataFrame({"user": ["u1"], "item": [1.5], "time": [5]})}),
     Case("a bundle whose data has gone", "evaluate trained", 1,
          "The data that this bundle names cannot be read: ...gone.csv is not there: ..., or give later events with "
          "--data.", {"trained/bundle/manifest.json": resealed("clicks.csv", "gone.csv")}),

@@ -65,7 +65,7 @@ def test_the_guides_commands_run_one_after_the_other(folder: Path) -> None:
     guide = (ROOT / "docs" / "your-own-data.md").read_text("utf-8")
     blocks = re.findall(r"```bash\n(.*?)```", guide, flags=re.DOTALL)
     lines = [line for block in blocks for line in block.splitlines()]
-    assert len(lines) == 10
+    assert len(lines) == 12
     for line in lines:
         command, _, target = line.partition(" > ")
         printed = run(*command.split()[1:])
@@ -74,7 +74,7 @@ def test_the_guides_commands_run_one_after_the_other(folder: Path) -> None:
     assert {path.name for path in (folder / "first").iterdir()} >= {"bundle", "experiment.toml", "history.jsonl"}
     assert len((folder / "first" / "history.jsonl").read_text().splitlines()) == 5
     lists = pl.read_parquet(folder / "lists.parquet")
-    assert lists.columns == ["query_row", "query_id", "kind", "place", "item_id", "label", "score"]
+    assert lists.columns == ["query_row", "query_id", "kind", "unknown", "place", "item_id", "label", "score"]
     assert lists.group_by("query_row").len()["len"].max() == 5
 
 
@@ -140,6 +140,7 @@ def test_a_run_resumes_by_its_folder(folder: Path, monkeypatch: pytest.MonkeyPat
         result = CliRunner().invoke(app, ["train", *flags, "--out", "cut", "--checkpoint-steps", "1"])
     assert result.exit_code != 0
     assert {path.name for path in Path("cut").iterdir()} == {
+        "choices.json",
         "experiment.toml",
         "history.jsonl",
         "checkpoint.safetensors",
@@ -182,3 +183,17 @@ def test_a_run_is_told_to_tensorboard_too(folder: Path) -> None:
     assert isinstance(result.exception, SettingsError)
     assert str(result.exception) == "--track knows 'mlflow', 'tensorboard', but 'wandb' came. Name one of these."
     assert not Path("other").exists()
+
+
+def test_a_bundle_of_sql_is_evaluated_from_any_folder(
+    folder: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    text = run("init", "clicks.parquet", "--items", "items.parquet")
+    wanted = "interactions = { sql = \"select * from 'clicks.parquet' order by random()\" }"
+    assert 'interactions = "clicks.parquet"' in text
+    Path("experiment.toml").write_text(text.replace('interactions = "clicks.parquet"', wanted))
+    trained = json.loads(run("train", "experiment.toml", "--epochs", "1", "--quiet", "--out", "out", "--json"))
+    (tmp_path / "elsewhere").mkdir()
+    monkeypatch.chdir(tmp_path / "elsewhere")
+    evaluated = json.loads(run("evaluate", str(folder / "out"), "--json"))
+    assert evaluated["metrics"] == pytest.approx(trained["metrics"], abs=1e-5)

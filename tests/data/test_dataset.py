@@ -288,7 +288,7 @@ class TestFingerprint:
             {"clicks": CLICKS | {"count": [1.0, 2.0, 0.5, 1.5]}},
             {"clicks": {name: values[::-1] for name, values in CLICKS.items()}},
             {"clicks": CLICKS | {"more": [1, 2, 3, 4]}},
-            {"clicks": pl.DataFrame(CLICKS).cast({"ts": pl.Int32})},
+            {"clicks": pl.DataFrame(CLICKS).cast({"ts": pl.Float64}), "time": None},
             {"items": FILMS | {"title": ["Tea", "Ham", "Jam"]}},
             {"items": FILMS | {"title": ["Tea", "", "Jam"]}},
             {"items": FILMS | {"title": ["TeaJ", None, "am"]}},
@@ -341,6 +341,8 @@ class TestFingerprint:
         [
             (pl.Array(pl.Int64, 2), [[1, 2]], [[1, 3]]),
             (pl.Int128, [2**100], [2**100 + 1]),
+            (pl.UInt64, [2**63], [2**63 + 1]),
+            (pl.Datetime("ns"), [1], [2]),
             (pl.Categorical, ["a"], ["b"]),
             (pl.Enum(["a", "b"]), ["a"], ["b"]),
             (pl.List(pl.Categorical), [["a"]], [["b"]]),

@@ -1,12 +1,11 @@
-import sqlite3
+import csv
 from collections.abc import Callable
 from pathlib import Path
 
-import duckdb
 import polars as pl
 import pytest
 
-from shortlist.data import Query, read_table
+from shortlist.data import read_table
 from shortlist.errors import DataError
 
 FRAME = pl.DataFrame({"user": ["a", "b", "c"], "sku": [7, 8, 9], "price": [1.5, None, 2.0]})
@@ -54,6 +53,70 @@ class TestFiles:
     def test_a_byte_order_mark_is_no_part_of_a_name(self, tmp_path: Path) -> None:
         (tmp_path / "x.csv").write_bytes(b"\xef\xbb\xbfid\n1\n")
         assert read_table(str(tmp_path / "x.csv")).columns == ["id"]
+
+    def test_values_in_quotes_keep_their_types_and_an_empty_one_is_missing(self, tmp_path: Path) -> None:
+        rows = [("user", "n", "price", "new", "at", "note"),
+                ("ann", "7", "1.50", "true", "2026-01-31", "tea"),
+                ("bob", "", "", "", "", "")]  # fmt: skip
+        with (tmp_path / "x.csv").open("w", newline="") as file:
+            csv.writer(file, quoting=csv.QUOTE_ALL).writerows(rows)
+        read = read_table(str(tmp_path / "x.csv"))
+        assert read.dtypes == [pl.String, pl.Int64, pl.Float64, pl.Boolean, pl.Date, pl.String]
+        assert read.row(1) == ("bob", None, None, None, None, "")
+
+    def test_columns_of_ids_stay_as_they_are_written(self, tmp_path: Path) -> None:
+        path = as_csv(tmp_path / "x.csv", "a,b,c,d,price\n1.10,12e5,2026-01-31,7,1.10\n1.1,1e5,2026-02-01,8,1.1\n")
+        read = read_table(path, ids=["a", "b", "c", "d"])
+        assert read["a"].to_list() == ["1.10", "1.1"]
+        assert read["b"].to_list() == ["12e5", "1e5"]
+        assert read["c"].to_list() == ["2026-01-31", "2026-02-01"]
+        assert read["d"].to_list() == [7, 8]
+        assert read["price"].to_list() == [1.1, 1.1]
+
+    def test_a_short_row_and_a_missing_last_value_are_told_apart(self, tmp_path: Path) -> None:
+        # Two names, three separators of rows, two within quotes: each row is whole.
+        assert read_table(as_csv(tmp_path / "x.csv", 'a,b\n"x,y",\n"z,",1\n2,\n'))["b"].to_list() == [None, 1, None]
+        with pytest.raises(DataError, match="line 3 has 1 values, but the first line names 2 columns"):
+            read_table(as_csv(tmp_path / "y.csv", 'a,b\n"x,y",\n"z,"\n'))
+
+    @pytest.mark.parametrize("separator", ["\u2028", "\u0085"])
+    def test_only_a_line_break_ends_a_line_of_json(self, tmp_path: Path, separator: str) -> None:
+        line = '{"zip": "12345", "text": "one' + separator + 'two"}\r\n'
+        (tmp_path / "x.jsonl").write_bytes((line * 2).encode())
+        assert read_table(str(tmp_path / "x.jsonl"))["text"].to_list() == [f"one{separator}two"] * 2
+        (tmp_path / "y.jsonl").write_bytes((line + '{"zip": 7, "text": "x"}\n').encode())
+        with pytest.raises(DataError, match=r"line 2: column 'zip' holds 7 \(int\), but the lines before hold str"):
+            read_table(str(tmp_path / "y.jsonl"))
+        (tmp_path / "z.jsonl").write_bytes((line + "{").encode())
+        with pytest.raises(DataError, match="line 2, column 2"):
+            read_table(str(tmp_path / "z.jsonl"))
+
+    def test_folders_named_by_a_key_and_a_value_are_a_column(self, tmp_path: Path) -> None:
+        frame = pl.DataFrame(
+            {"user": ["a", "b", "c"], "day": ["2026-01-31", "2026-02-01", None], "no": ["01", "2", "3"]}
+        )
+        for user, day, no in frame.rows():
+            folder = tmp_path / "days" / f"day={day or '__HIVE_DEFAULT_PARTITION__'}" / f"no={no}"
+            folder.mkdir(parents=True)
+            pl.DataFrame({"user": [user]}).write_parquet(folder / "part 0.parquet")
+        wanted = frame.with_columns(pl.col("day").str.to_date())
+        assert read_table(str(tmp_path / "days")).sort("user").equals(wanted)
+        assert read_table(str(tmp_path / "days" / "day=2026*" / "*" / "*.parquet")).equals(wanted.head(2))
+        assert read_table(str(tmp_path / "days" / "**" / "*.parquet")).sort("user").equals(wanted)
+
+    def test_a_column_of_the_files_wins_over_the_folders_name(self, tmp_path: Path) -> None:
+        (tmp_path / "days" / "a%2Fb=x").mkdir(parents=True)
+        pl.DataFrame({"a/b": ["y"]}).write_parquet(tmp_path / "days" / "a%2Fb=x" / "1.parquet")
+        assert read_table(str(tmp_path / "days"))["a/b"].to_list() == ["y"]
+
+    def test_what_begins_with_a_dot_or_an_underscore_is_no_part_of_a_table(self, tmp_path: Path) -> None:
+        FRAME.write_parquet(tmp_path / "1.parquet")
+        for hidden in ("_temporary/2.parquet", ".old/2.parquet", "_2.parquet", ".2.parquet"):
+            (tmp_path / hidden).parent.mkdir(exist_ok=True)
+            FRAME.write_parquet(tmp_path / hidden)
+        assert read_table(str(tmp_path)).equals(FRAME)
+        assert read_table(str(tmp_path / "**" / "*.parquet")).equals(FRAME)
+        assert read_table(str(tmp_path / "_*.parquet")).equals(FRAME)
 
     def test_a_quoted_line_break_is_no_row(self, tmp_path: Path) -> None:
         assert read_table(as_csv(tmp_path / "x.csv", 'id,t\n1,"two\nlines"\n2,\n')).height == 2
@@ -117,45 +180,3 @@ class TestRefused:
         FRAME.with_columns(pl.col("sku").cast(pl.String)).write_parquet(tmp_path / "2.parquet")
         with pytest.raises(DataError, match="do not have the same types"):
             read_table(str(tmp_path))
-
-
-class TestQueries:
-    def test_duckdb_reads_files_by_itself(self, tmp_path: Path) -> None:
-        FRAME.write_parquet(tmp_path / "x.parquet")
-        query = Query(f"from '{tmp_path}/x.parquet' select user, sku where price > 1 order by user")
-        assert read_table(query).to_dict(as_series=False) == {"user": ["a", "c"], "sku": [7, 9]}
-
-    def test_a_duckdb_file_is_asked(self, tmp_path: Path) -> None:
-        database = str(tmp_path / "shop.duckdb")
-        with duckdb.connect(database) as connection:
-            connection.sql("create table clicks as select 'a' as user, 7 as sku")
-        assert read_table(Query("select * from clicks", database)).to_dict(as_series=False) == {
-            "user": ["a"],
-            "sku": [7],
-        }
-
-    def test_an_sqlite_file_is_asked(self, tmp_path: Path) -> None:
-        database = str(tmp_path / "shop.sqlite")
-        connection = sqlite3.connect(database)
-        connection.execute("create table clicks (user text, sku integer)")
-        connection.execute("insert into clicks values ('a', 7), ('b', 8)")
-        connection.commit()
-        connection.close()
-        table = read_table(Query("select * from clicks where sku > 7", database))
-        assert table.to_dict(as_series=False) == {"user": ["b"], "sku": [8]}
-
-    def test_a_database_that_is_not_there_is_refused(self) -> None:
-        with pytest.raises(DataError, match=r"The database nowhere\.duckdb is not there; check its path"):
-            read_table(Query("select 1", "nowhere.duckdb"))
-
-    @pytest.mark.parametrize("sql", ["selec 1", "select nothing from nowhere"])
-    def test_a_query_that_fails_is_shown_with_what_the_database_said(self, tmp_path: Path, sql: str) -> None:
-        with pytest.raises(DataError, match=rf"the query '{sql}' of DuckDB failed: .*Error"):
-            read_table(Query(sql))
-        database = tmp_path / "shop.sqlite"
-        connection = sqlite3.connect(database)
-        connection.execute("create table t (a)")
-        connection.commit()
-        connection.close()
-        with pytest.raises(DataError, match=rf"the query '{sql}' of .*shop\.sqlite failed: "):
-            read_table(Query(sql, str(database)))

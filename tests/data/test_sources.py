@@ -1,3 +1,5 @@
+import subprocess
+import sys
 from pathlib import Path
 from typing import Any
 
@@ -71,8 +73,27 @@ def test_relative_paths_are_taken_from_a_folder() -> None:
     source = DataSource(interactions="clicks.csv", items=Query("select 1", "shop.duckdb"), roles=ROLES)
     moved = source.relative_to(Path("/data"))
     assert moved.interactions == "/data/clicks.csv"
-    assert moved.items == Query("select 1", "/data/shop.duckdb")
+    assert moved.items == Query("select 1", "/data/shop.duckdb", "/data")
+    assert moved.relative_to(Path("/other")) == moved
     assert moved.users is None
+
+
+def test_ids_of_csv_are_texts_unless_they_are_whole_numbers(tmp_path: Path) -> None:
+    data = tables(tmp_path, "user,sku\n1,1.10\n2,1.1\n", "sku,price\n1.10,1.50\n1.1,2.00\n12e5,3.00\n").load()
+    assert data.items["sku"].to_list() == ["1.10", "1.1", "12e5"]
+    assert data.items["price"].to_list() == [1.5, 2.0, 3.0]
+    assert data.item_rows.tolist() == [0, 1]
+
+
+def test_a_table_may_call_its_own_key_id(tmp_path: Path) -> None:
+    (tmp_path / "clicks.csv").write_text("id,user_id,film_id\n1,5,007\n2,6,8\n")
+    (tmp_path / "films.csv").write_text("id,title\n8,Jam\n007,Tea\n")
+    (tmp_path / "users.csv").write_text("ID,age\n5,20\n6,30\n")
+    clicks, films, users = (str(tmp_path / f"{name}.csv") for name in ("clicks", "films", "users"))
+    data = DataSource(interactions=clicks, items=films, users=users, roles=Roles("user_id", "film_id", "title")).load()
+    assert data.items.columns == ["film_id", "title"]
+    assert data.item_rows.tolist() == [1, 0]  # "007" stands second; the clicks' own id is none of these
+    assert data.users.rows() == [(5, 20), (6, 30)]
 
 
 @pytest.mark.parametrize("unit", ["s", "ms", "us", "ns"])
@@ -103,3 +124,44 @@ def test_frames_that_speak_arrow_give_equal_datasets() -> None:
         assert data.times.tolist() == read[0].times.tolist()
         assert data.items.equals(read[0].items)
         assert data.users.equals(read[0].users)
+
+
+def test_the_same_values_have_one_fingerprint_from_every_library() -> None:
+    import duckdb
+
+    moments = pl.Series([1_700_000_000_000_000, 1_700_000_060_000_000]).cast(pl.Datetime("us", "UTC"))
+    clicks = pl.DataFrame({"user": [1, 2], "sku": ["a", "b"], "at": moments}).with_columns(
+        day=pl.col("at").dt.date(),
+        naive=pl.col("at").dt.replace_time_zone(None),
+        wait=pl.duration(seconds=pl.col("user")),
+        small=pl.col("user").cast(pl.Int8),
+        kind=pl.col("sku").cast(pl.Categorical),
+        tags=pl.concat_list("sku"),
+    )
+    arrow = clicks.drop("wait").to_arrow()
+    with duckdb.connect() as connection:
+        connection.execute("set timezone = 'Asia/Tokyo'")
+        tokyo = connection.sql("from arrow").pl()
+    assert tokyo.schema["at"] == pl.Datetime("us", "Asia/Tokyo")
+
+    def fingerprint(frame: Any) -> str:
+        return Dataset(frame, query_id="user", item_id="sku", time="at").fingerprint()
+
+    frames: list[Any] = [arrow, arrow.to_pandas(), duckdb.sql("from arrow"), tokyo]
+    assert {fingerprint(frame) for frame in frames} == {fingerprint(clicks.drop("wait"))}
+    units: list[Any] = ["ms", "ns"]
+    times = pl.col("at", "naive")
+    for unit in units:
+        other = clicks.with_columns(times.dt.cast_time_unit(unit), pl.col("wait").dt.cast_time_unit(unit))
+        assert fingerprint(other.cast({"small": pl.UInt64, "kind": pl.Enum(["a", "b"])})) == fingerprint(clicks)
+    nanosecond = clicks.with_columns(pl.col("naive").dt.cast_time_unit("ns") + pl.duration(nanoseconds=1))
+    assert fingerprint(nanosecond) != fingerprint(clicks)
+
+
+def test_a_duckdb_relation_leaves_no_complaint_when_the_process_ends() -> None:
+    program = (
+        "import duckdb, shortlist as sl; "
+        "data = sl.Dataset(duckdb.sql(\"select 1 as u, 'a' as i\"), query_id='u', item_id='i'); print(data)"
+    )
+    ended = subprocess.run([sys.executable, "-c", program], capture_output=True, text=True, check=True)
+    assert (ended.stdout, ended.stderr) == ("Dataset(1 events, 1 users, 1 items)\n", "")

@@ -121,8 +121,12 @@ class TestCleanIds:
         with pytest.raises(DataError, match=r"items\.sku has an id of 1025 bytes in row 1; at most 1024 are taken"):
             clean_ids(pl.Series(["a", long]), "items.sku")
 
-    def test_leading_zeros_and_the_empty_text_are_ids_of_their_own(self) -> None:
-        assert clean_ids(pl.Series(["7", "07", ""]), "items.sku").to_list() == ["7", "07", ""]
+    def test_leading_zeros_make_an_id_of_their_own(self) -> None:
+        assert clean_ids(pl.Series(["7", "07"]), "items.sku").to_list() == ["7", "07"]
+
+    def test_empty_ids_are_counted_and_the_first_one_located(self) -> None:
+        with pytest.raises(DataError, match=r"items\.sku has 2 empty ids, the first in row 1; fill or drop these rows"):
+            clean_ids(pl.Series(["7", "", "8", ""]), "items.sku")
 
 
 class TestCleanWeights:

@@ -26,7 +26,8 @@ def evaluate(
 ) -> None:
     """Evaluate a bundle beside popularity, on the test events of the data that it was trained on or on later events."""
     loaded = sl.load_bundle(bundle)
-    events = None if data is None else sl.read_table(data)
+    roles = loaded.data["roles"]
+    events = None if data is None else sl.read_table(data, ids=(roles["query_id"], roles["item_id"]))
     try:
         assessment = {**sl.evaluate_bundle(loaded, events=events).to_json(), "notes": loaded.data["notes"]}
     except DataError as error:

@@ -63,13 +63,12 @@ def propose_experiment(data: str, tables: Tables) -> "sl.settings.Proposal":
         sl.datasets.load(data)  # it looks like a name, and raises naming the known ones
     sources: dict[str, Any] = {"interactions": data}
     sources |= {name: tables[name] for name in ("items", "users") if name in tables}
-    frames = {name: sl.read_table(source) for name, source in sources.items()}
     roles: dict[str, str | None] = {
-        name: tables[name] for name in ("query_id", "item_id", "label", "time", "weight") if name in tables
+        name: tables[name] for name in ("query_id", "item_id", "label", "time", "weight", "time_unit") if name in tables
     }
+    ids = [column for role, column in roles.items() if role in ("query_id", "item_id") and column]
+    frames = {name: sl.read_table(source, ids=ids) for name, source in sources.items()}
     proposal = sl.propose(frames, sources, roles)
-    if "time_unit" in tables:
-        proposal.tables["data"]["roles"]["time_unit"] = tables["time_unit"]
     if "drop_unknown_items" in tables:
         proposal.tables["data"]["unknown_items"] = "drop"
     return proposal

@@ -10,6 +10,7 @@ import polars as pl
 
 from shortlist.choice import choice
 from shortlist.data.events import EventTable
+from shortlist.data.fingerprint import digest_column
 from shortlist.data.tables import (
     check_columns,
     check_label,
@@ -19,6 +20,7 @@ from shortlist.data.tables import (
     read_times,
     rows_of_ids,
     to_frame,
+    with_key,
 )
 from shortlist.errors import DataError, SettingsError, shorten
 
@@ -26,9 +28,6 @@ if TYPE_CHECKING:
     from shortlist.data.sources import DataSource
 
 __all__ = ["Dataset", "Roles"]
-
-# Texts that a fingerprint joins at once.
-BLOCK_ROWS = 1 << 20
 
 
 @choice
@@ -183,7 +182,11 @@ class Dataset:
         return self.with_items_of(narrowed)
 
     def fingerprint(self) -> str:
-        """A SHA-256 over the roles and every value of the three tables: equal data, equal text."""
+        """A SHA-256 over the roles and every value of the three tables: equal data, equal text.
+
+        Widths of integers, units and zones of times, and whether texts are categories do not count, for libraries
+        change them on the way; a date is its midnight.
+        """
         digest = hashlib.sha256(repr(self.roles).encode())
         tables: dict[str, pl.DataFrame | EventTable] = {
             "interactions": self.events,
@@ -194,8 +197,8 @@ class Dataset:
             digest.update(f"{name}:{len(frame)}".encode())
             for column in sorted(frame.columns):
                 values = frame[column]
-                digest.update(f"{column}:{values.dtype}".encode())
-                _digest_column(digest, values, f"{name}.{column}")
+                digest.update(f"{column}:".encode())
+                digest_column(digest, values, f"{name}.{column}")
         return digest.hexdigest()
 
     def _refuse_unknown(self, events: pl.DataFrame, unknown: npt.NDArray[np.bool_], policy: str) -> None:
@@ -241,8 +244,11 @@ def _catalogue(table: Any, events: pl.DataFrame, column: str, name: str) -> pl.D
     """The items or users table with clean, unique ids; made from the events where none is given."""
     if table is None:
         return events.select(pl.col(column).unique().sort())
-    frame = to_frame(table, name)
-    check_columns(frame, [column], name)
+    frame = with_key(to_frame(table, name), column)
+    remedy = (
+        f"The ids of both tables are found by one name: rename a column of one of them, as in select id as {column}."
+    )
+    check_columns(frame, [column], name, remedy)
     ids = clean_ids(frame[column], f"{name}.{column}")
     if ids.dtype != events[column].dtype:
         raise DataError(
@@ -256,33 +262,3 @@ def _catalogue(table: Any, events: pl.DataFrame, column: str, name: str) -> pl.D
             f"{shorten(doubled.to_list())}. Keep one row of each."
         )
     return frame.with_columns(ids)
-
-
-def _digest_column(digest: Any, column: pl.Series, where: str) -> None:
-    """Feed the digest with which values are missing and with all the others, nested ones level by level."""
-    digest.update(column.is_null().to_numpy().tobytes())
-    dtype = column.dtype
-    if isinstance(dtype, pl.List | pl.Array):
-        lists = column.arr.to_list() if isinstance(dtype, pl.Array) else column
-        lengths = lists.list.len().fill_null(0)
-        digest.update(lengths.to_numpy().tobytes())
-        # An empty list would explode to a null.
-        _digest_column(digest, lists.filter(lengths > 0).explode(), where)
-    elif isinstance(dtype, pl.Struct):
-        for field in dtype.fields:
-            _digest_column(digest, column.struct.field(field.name), f"{where}.{field.name}")
-    elif _is_plain(dtype):
-        digest.update(column.to_physical().fill_null(0).to_numpy().tobytes())
-    elif dtype == pl.Object:
-        raise DataError(f"{where} holds Python objects, whose values have no fixed form; convert or drop it.")
-    else:
-        texts = (column.bin.encode("hex") if dtype == pl.Binary else column.cast(pl.String)).fill_null("")
-        digest.update(texts.str.len_bytes().to_numpy().tobytes())
-        for start in range(0, len(texts), BLOCK_ROWS):
-            digest.update(texts[start : start + BLOCK_ROWS].str.join("").item().encode())
-
-
-def _is_plain(dtype: pl.DataType) -> bool:
-    """Whether NumPy holds these values as they are, in 64 bits or fewer."""
-    wide = dtype.is_decimal() or dtype in (pl.Int128, pl.UInt128)
-    return dtype == pl.Boolean or ((dtype.is_numeric() or dtype.is_temporal()) and not wide)

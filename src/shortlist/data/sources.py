@@ -10,6 +10,7 @@ from shortlist.choice import choice
 from shortlist.data import datasets
 from shortlist.data.dataset import Dataset, Roles
 from shortlist.data.readers import Query, Source, is_csv, read_table
+from shortlist.data.tables import KEYS, with_key
 from shortlist.errors import DataError, SettingsError
 
 __all__ = ["DataSource"]
@@ -54,10 +55,8 @@ class DataSource:
         """
         if self.source is not None:
             return datasets.load(self.source)
+        frames = self.tables()
         roles = self.roles or Roles(query_id="", item_id="")
-        given = {table: getattr(self, table) for table in TABLES if getattr(self, table) is not None}
-        frames = {table: read_table(source) for table, source in given.items()}
-        _same_ids(frames, [roles.query_id, roles.item_id], given)
         try:
             return Dataset(
                 frames["interactions"],
@@ -68,19 +67,34 @@ class DataSource:
                 **dataclasses.asdict(roles),
             )
         except DataError as error:
-            files = "; ".join(f"{table}: {source}" for table, source in given.items())
+            files = "; ".join(f"{table}: {getattr(self, table)}" for table in frames)
             raise type(error)(f"{error} ({files})") from error
 
+    def tables(self) -> dict[str, pl.DataFrame]:
+        """The tables as they were read, by their names, before any check; none for a data set by name.
+
+        Ids of CSV are as they are written there, and of one type over all tables where that is possible.
+        """
+        given = {table: getattr(self, table) for table in TABLES if getattr(self, table) is not None}
+        if self.roles is None:
+            return {table: read_table(source) for table, source in given.items()}
+        columns = {"items": self.roles.item_id, "users": self.roles.query_id}
+        frames = {table: read_table(source, ids=(*columns.values(), *KEYS)) for table, source in given.items()}
+        frames |= {table: with_key(frames[table], column) for table, column in columns.items() if table in frames}
+        _same_ids(frames, list(columns.values()), given)
+        return frames
+
     def relative_to(self, folder: Path) -> Self:
-        """The same source with relative paths taken from the folder, and whole."""
+        """The same source with relative paths, those in SQL too, taken from the folder, and whole."""
         whole: dict[str, Any] = {}
         for table in TABLES:
             source = getattr(self, table)
             if isinstance(source, str):
                 whole[table] = str((folder / source).absolute())
-            elif isinstance(source, Query) and source.database is not None:
-                database = str((folder / source.database).absolute())
-                whole[table] = dataclasses.replace(source, database=database)
+            elif isinstance(source, Query):
+                database = None if source.database is None else str((folder / source.database).absolute())
+                files = str((folder / (source.folder or "")).absolute())
+                whole[table] = dataclasses.replace(source, database=database, folder=files)
         return dataclasses.replace(self, **whole)
 
     def __str__(self) -> str:

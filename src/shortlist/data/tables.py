@@ -1,5 +1,7 @@
 """Checks on single tables: whatever arrives becomes a Polars frame with clean ids, or a clear error."""
 
+import sys
+from importlib.util import find_spec
 from typing import Any, Literal
 
 import numpy as np
@@ -9,6 +11,7 @@ import polars as pl
 from shortlist.errors import DataError, shorten
 
 __all__ = [
+    "KEYS",
     "check_columns",
     "check_label",
     "clean_ids",
@@ -17,9 +20,12 @@ __all__ = [
     "read_times",
     "rows_of_ids",
     "to_frame",
+    "with_key",
 ]
 
 MAX_ID_BYTES = 1024
+# How a table calls its own key where others call it by the table's name.
+KEYS = ("id", "Id", "ID")
 # Ids that are looked up at once.
 BLOCK_ROWS = 1 << 20
 # The end of the year 9999 in seconds since 1970.
@@ -39,6 +45,10 @@ def to_frame(table: Any, name: str) -> pl.DataFrame:
         if table is None or isinstance(table, str):
             # Polars would make an empty frame of the one, and a frame of one cell of the other.
             raise TypeError("it is no table")
+        duckdb = sys.modules.get("duckdb")
+        if duckdb is not None and isinstance(table, duckdb.DuckDBPyRelation) and find_spec("pyarrow") is not None:
+            # The other way works too, but DuckDB complains of leaks after it when the process ends.
+            return table.pl()  # type: ignore[no-any-return]
         return pl.DataFrame(table)
     except (TypeError, ValueError, OverflowError, pl.exceptions.PolarsError) as error:
         raise DataError(
@@ -60,6 +70,21 @@ def check_columns(
         raise DataError(f"The {name} table has no rows; at least one is needed.")
 
 
+def with_key(table: pl.DataFrame, column: str) -> pl.DataFrame:
+    """The table of items or users with its ids in `column`, where they stand in one named `id`.
+
+    So do the keys of SQL: `film_id` points to `id` of the films. It holds for names that end in "id" alone, and where
+    the table has no such column of its own.
+
+    >>> with_key(pl.DataFrame({"id": [7], "title": ["Tea"]}), "film_id").columns
+    ['film_id', 'title']
+    """
+    keys = [name for name in table.columns if name in KEYS]
+    if column in table.columns or len(keys) != 1 or not column.lower().endswith("id"):
+        return table
+    return table.rename({keys[0]: column})
+
+
 def check_label(labels: pl.Series, where: str) -> None:
     """Raise `DataError` for a column whose values cannot be shown as one text each."""
     if labels.dtype.is_nested() or labels.dtype in (pl.Object, pl.Binary):
@@ -67,7 +92,7 @@ def check_label(labels: pl.Series, where: str) -> None:
 
 
 def clean_ids(ids: pl.Series, where: str) -> pl.Series:
-    """Ids as String or Int64, with no nulls and none over 1 KiB; `where` names table and column in errors."""
+    """Ids as String or Int64, none missing, empty or over 1 KiB; `where` names table and column in errors."""
     dtype = ids.dtype
     if isinstance(dtype, pl.Categorical | pl.Enum):
         ids = ids.cast(pl.String)
@@ -84,6 +109,10 @@ def clean_ids(ids: pl.Series, where: str) -> pl.Series:
         raise DataError(f"{where} has {nulls} missing ids, the first in row {row}; fill or drop these rows.")
     if ids.dtype == pl.String:
         lengths = ids.str.len_bytes()
+        empty = int((lengths == 0).sum())
+        if empty:
+            row = int((lengths == 0).arg_max() or 0)
+            raise DataError(f"{where} has {empty} empty ids, the first in row {row}; fill or drop these rows.")
         if (lengths > MAX_ID_BYTES).any():
             row = int(lengths.arg_max() or 0)
             raise DataError(

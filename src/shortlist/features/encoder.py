@@ -4,6 +4,7 @@ import dataclasses
 from collections.abc import Mapping, Sequence
 from typing import Any
 
+import numpy as np
 import polars as pl
 
 from shortlist.data import Dataset
@@ -86,6 +87,7 @@ def fit_features(query: Sequence[AnyFeature], item: Sequence[AnyFeature], *, on:
     users = on.users[_touched(on.user_rows)]
     items = on.items[_touched(on.item_rows)]
     of_user, of_event = [], []
+    _check_finite(on, query, item)
     for feature in query:
         if feature.column in users.columns:
             of_user.append(feature.fit(users[feature.column]))
@@ -124,6 +126,31 @@ def _check_names(side: str, features: Sequence[FeatureChoice]) -> None:
     doubled = sorted({name for name in names if names.count(name) > 1})
     if doubled:
         raise SettingsError(f"The {side} tower has the same feature twice: {', '.join(doubled)}. Keep one of them.")
+
+
+def _check_finite(on: Dataset, query: Sequence[FeatureChoice], item: Sequence[FeatureChoice]) -> None:
+    """Refuse infinity in the whole tables, for what training does not touch is encoded too."""
+    places: list[tuple[str, pl.DataFrame | EventTable, str]] = []
+    for feature in query:
+        if isinstance(feature, Bucketize | Normalize):
+            of_user = feature.column in on.users.columns
+            places.append(
+                ("users", on.users, feature.column) if of_user else ("interactions", on.events, feature.column)
+            )
+    places += [("items", on.items, f.column) for f in item if isinstance(f, Bucketize | Normalize)]
+    for table, frame, column in places:
+        if column not in frame.columns or not frame[column].dtype.is_float():
+            continue
+        values = frame[column]
+        beyond = ((values.abs() > float(np.finfo(np.float32).max)) & ~values.is_nan()).fill_null(False)
+        if beyond.any():
+            row = int(beyond.arg_max() or 0)
+            part = " of the training part" if table == "interactions" else ""
+            file = getattr(on.source, table, None)
+            raise DataError(
+                f"{table}.{column} holds {values[row]} in row {row}{part}, which is infinite in float32; correct it or "
+                f"leave it missing.{f' ({table}: {file})' if file else ''}"
+            )
 
 
 def _column(table: pl.DataFrame | EventTable, column: str, side: str, others: list[pl.DataFrame]) -> pl.Series:

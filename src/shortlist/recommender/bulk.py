@@ -42,7 +42,7 @@ def recommend_file(
         raise SettingsError(f"{out} should end in .parquet, for that is what the lists are written as. Rename it.")
     if out.exists():
         raise SettingsError(f"{out} is there already, and lists are never written over. Name a new file.")
-    batches = _batches(queries)
+    batches = _batches(queries, recommender.query_id)
     first = next(batches, None)
     if first is None or first.height == 0:
         raise DataError(f"{queries} has no rows; at least one query is needed.")
@@ -72,7 +72,7 @@ def recommend_file(
     return count
 
 
-def _batches(queries: Source) -> Iterator[pl.DataFrame]:
+def _batches(queries: Source, query_id: str) -> Iterator[pl.DataFrame]:
     path = Path(queries) if isinstance(queries, str) else None
     if path is not None and path.is_file() and path.suffix.lower() in PARQUET:
         try:
@@ -80,4 +80,4 @@ def _batches(queries: Source) -> Iterator[pl.DataFrame]:
         except pl.exceptions.PolarsError as error:
             raise DataError(f"{path} cannot be read as Parquet: {error}. Is it whole? Copy it again.") from error
     else:
-        yield from read_table(queries).iter_slices(BATCH_ROWS)
+        yield from read_table(queries, ids=(query_id,)).iter_slices(BATCH_ROWS)

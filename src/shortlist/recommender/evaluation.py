@@ -95,7 +95,7 @@ def _assess_events(bundle: Bundle, events: pl.DataFrame, protocol: Protocol) -> 
         _ids_like(events[roles.item_id], bundle.items["id"].dtype),
     )
     catalogue = Dataset(
-        bundle.items.select(pl.col("id").alias(roles.item_id), pl.lit("").alias(roles.query_id)),
+        bundle.items.select(pl.col("id").alias(roles.item_id), pl.lit("nobody").alias(roles.query_id)),
         items=bundle.items.select(pl.col("id").alias(roles.item_id)),
         query_id=roles.query_id,
         item_id=roles.item_id,

@@ -39,8 +39,8 @@ class Recommender:
         self._labels: list[str] = bundle.items["label"].to_list()
         self._row_of = {identifier: row for row, identifier in enumerate(self._ids)}
         self._roles = Roles(**bundle.data["roles"])
-        self._query_id = self._roles.query_id
-        self._user_row_of = {user: row for row, user in enumerate(bundle.users[self._query_id].to_list())}
+        self.query_id = self._roles.query_id
+        self._user_row_of = {user: row for row, user in enumerate(bundle.users[self.query_id].to_list())}
 
     @classmethod
     def load(cls, path: str | Path) -> Self:
@@ -74,7 +74,7 @@ class Recommender:
         collection of ids was expected.
         """
         if not isinstance(query, Mapping):
-            raise DataError(f'A query should be a mapping such as {{"{self._query_id}": 42}}, but it is {query!r}.')
+            raise DataError(f'A query should be a mapping such as {{"{self.query_id}": 42}}, but it is {query!r}.')
         strangers = [column for column in query if column not in self.columns]
         if strangers:
             raise DataError(
@@ -83,7 +83,7 @@ class Recommender:
         touched = self._rows("history", history)
         left_out = self._rows("exclude", exclude)
         allowed = self._allowed(None if allow is None else self._rows("allow", allow))
-        user_rows = self._user_rows([query.get(self._query_id)])
+        user_rows = self._user_rows([query.get(self.query_id)])
         read = self._read(table_of(query), user_rows)
         if exclude_seen:
             left_out = np.concatenate([left_out, touched, self._seen(user_rows)[1]])
@@ -103,7 +103,7 @@ class Recommender:
     @property
     def columns(self) -> list[str]:
         """What a query may give: the user's id, and every column that a feature reads."""
-        return columns_read(self.bundle.features.query, self._query_id)
+        return columns_read(self.bundle.features.query, self.query_id)
 
     def recommend_table(self, queries: Any, k: int = 10, *, exclude_seen: bool = True) -> pl.DataFrame:
         """The k best items for each row of a table of queries: a row for each answer.
@@ -122,7 +122,7 @@ class Recommender:
             )
         check_k(k)
         count = queries.height
-        ids = queries[self._query_id].to_list() if self._query_id in queries.columns else [None] * count
+        ids = queries[self.query_id].to_list() if self.query_id in queries.columns else [None] * count
         user_rows = self._user_rows(ids)
         read = self._read(queries, user_rows)
         seen = self._seen(user_rows) if exclude_seen else (np.empty(0, np.int64), np.empty(0, np.int64))
@@ -157,7 +157,7 @@ class Recommender:
         query = np.repeat(np.arange(len(rows)), lengths)
         starts = np.repeat(np.cumsum(lengths) - lengths, lengths)
         items = self.bundle.items[np.concatenate([np.empty(0, np.int64), *rows])]
-        ids = {"query_id": queries[self._query_id][query]} if self._query_id in queries.columns else {}
+        ids = {"query_id": queries[self.query_id][query]} if self.query_id in queries.columns else {}
         answers = {
             "query_row": pl.Series(query, dtype=pl.Int64),
             **ids,

@@ -10,7 +10,9 @@ import polars as pl
 import tomli_w
 
 from shortlist.data.dataset import Roles
+from shortlist.data.tables import KEYS, with_key
 from shortlist.errors import DataError, shorten
+from shortlist.settings.proposed_time import find_time, is_time_name, unit_of
 
 __all__ = ["Proposal", "propose"]
 
@@ -21,7 +23,6 @@ QUERY_NAMES = ("userid", "user", "customerid", "customer", "visitorid", "visitor
 ITEM_NAMES = ("itemid", "item", "productid", "product", "sku", "articleid", "article", "movieid", "movie", "filmid",
               "film", "trackid", "track", "songid", "song", "bookid", "book", "isbn", "asin", "videoid", "video",
               "newsid", "contentid", "content", "iid")  # fmt: skip
-TIME_NAMES = ("timestamp", "ts", "time", "eventtime", "datetime", "createdat", "created", "date", "at", "when")
 LABEL_NAMES = ("title", "name", "label", "itemname", "productname", "headline", "description")
 WEIGHT_NAMES = ("weight", "quantity", "qty", "count", "clicks", "views", "plays", "rating", "score")
 
@@ -31,6 +32,7 @@ MOST_VALUES = 100_000
 FEW_NUMBERS = 20
 # Values of more words than this on average are read as text.
 WORDS_OF_TEXT = 2.0
+HIGHEST = float(np.finfo(np.float32).max)
 Feature = dict[str, Any]
 
 
@@ -55,11 +57,14 @@ def propose(
 ) -> Proposal:
     """An experiment on these tables (`interactions`, perhaps `items` and `users`).
 
-    `sources` says where each table comes from, as the experiment file will; `roles` are those that are known, None or
-    absent where they should be found. Raises `DataError` where no column can be the query's or the item's id.
+    `sources` says where each table comes from, as the experiment file will; `roles` are those that are known (and the
+    time's unit), None or absent where they should be found. Raises `DataError` where no column can be the query's or
+    the item's id.
     """
     doubts: dict[str, list[str]] = {"data": [], "split": [], "features": []}
     found = _roles(frames, roles, doubts["data"])
+    keys = {"items": found.item_id, "users": found.query_id}
+    frames = {name: with_key(frame, keys[name]) if name in keys else frame for name, frame in frames.items()}
     split = {"time": {"test": 0.2, "validation": 0.1}}
     if found.time is None:
         split = {"random": {"test": 0.2, "validation": 0.1}}
@@ -80,7 +85,7 @@ def propose(
                 "optimizer": {"adamw": {"learning_rate": 0.003, "weight_decay": 0.01}},
                 "schedule": {"epochs": 40, "batch_size": 1024, "patience": 4, "seed": 1},
             },
-            "evaluation": {"protocol": {"ks": [1, 5, 10, 50, 100], "seen": "excluded"}},
+            "evaluation": {"protocol": {"ks": [1, 5, 10, 50, 100], "seen": "excluded", "search_baselines": True}},
         },
         doubts,
     )
@@ -88,17 +93,22 @@ def propose(
 
 def _roles(frames: Mapping[str, pl.DataFrame], given: Mapping[str, str | None], doubts: list[str]) -> Roles:
     events = frames["interactions"]
-    taken = [column for column in given.values() if column]
+    taken = [column for role, column in given.items() if column and role != "time_unit"]
+    notes: list[str] = []
+    time = find_time(events, taken, given, notes)  # before the ids: whole numbers of seconds look like ids too
+    taken += [time] if time else []
     item = given.get("item_id") or _id(events, frames.get("items"), ITEM_NAMES, taken, "item_id", doubts)
     query = given.get("query_id") or _id(events, frames.get("users"), QUERY_NAMES, [*taken, item], "query_id", doubts)
-    time = given.get("time") or _time(events, [item, query, *taken], doubts)
-    label = given.get("label") or _label(frames.get("items"), item, doubts)
+    doubts.extend(notes)
+    items = frames.get("items")
+    label = given.get("label") or _label(None if items is None else with_key(items, item), item, doubts)
     doubts.extend(
         f"{column!r} may be a weight: add weight = {column!r} to roles if more of it means more interest."
         for column in events.columns
         if _plain(column) in WEIGHT_NAMES and events[column].dtype.is_numeric() and column != given.get("weight")
     )
-    return Roles(query_id=query, item_id=item, label=label, time=time, weight=given.get("weight"))
+    unit: Any = given.get("time_unit")
+    return Roles(query_id=query, item_id=item, label=label, time=time, weight=given.get("weight"), time_unit=unit)
 
 
 def _id(
@@ -113,6 +123,8 @@ def _id(
     possible = [c for c in events.columns if c not in taken and _may_be_id(events[c])]
     if catalogue is not None:
         keys = [c for c in possible if c in catalogue.columns and not catalogue[c].is_duplicated().any()]
+        if any(_place(c, names) < len(names) for c in possible):
+            keys = [c for c in keys if c not in KEYS]  # each table's `id` is its own
         if keys:
             return min(keys, key=lambda column: _place(column, names))
     best = min(possible, key=lambda column: _place(column, names), default=None)
@@ -135,20 +147,9 @@ def _id(
 
 def _most_distinct(events: pl.DataFrame, possible: Sequence[str]) -> str | None:
     """The column with the most values of those that repeat some: a key of the event itself never does."""
-    distinct = {column: events[column].n_unique() for column in possible}
-    repeating = [column for column in possible if 1 < distinct[column] < events.height]
+    distinct = {column: events[column].n_unique() for column in possible if unit_of(events[column]) is None}
+    repeating = [column for column in distinct if 1 < distinct[column] < events.height]
     return max(repeating, key=lambda column: distinct[column], default=None)
-
-
-def _time(events: pl.DataFrame, taken: Sequence[str], doubts: list[str]) -> str | None:
-    moments = [
-        c for c in events.columns if c not in taken and events[c].dtype.is_temporal() and not events[c].null_count()
-    ]
-    numbers = [c for c in events.columns if c not in taken and _plain(c) in TIME_NAMES and events[c].dtype.is_integer()]
-    possible = sorted(moments or numbers, key=lambda column: _place(column, TIME_NAMES))
-    if len(possible) > 1:
-        doubts.append(f"time might also be {', '.join(map(repr, possible[1:]))}.")
-    return possible[0] if possible else None
 
 
 def _label(items: pl.DataFrame | None, item: str, doubts: list[str]) -> str | None:
@@ -190,6 +191,12 @@ def _features(frame: pl.DataFrame, taken: Sequence[str], table: str, doubts: lis
         if len(values) == 0 or values.dtype == pl.Object:
             doubts.append(f"{column!r} of the {table} is left out: it holds no value that a feature can read.")
             continue
+        if values.dtype.is_float() and (beyond := (values.abs() > HIGHEST) & ~values.is_nan()).any():
+            doubts.append(
+                f"{column!r} of the {table} is left out: it holds {values.filter(beyond)[0]}, which no feature reads. "
+                "Correct it or leave it missing, and add the column to the features."
+            )
+            continue
         distinct = None if values.dtype.is_nested() else values.n_unique()
         if distinct == 1:
             doubts.append(f"{column!r} of the {table} is left out: it holds one value only.")
@@ -229,6 +236,8 @@ def _words(texts: pl.Series) -> float:
 
 
 def _may_be_id(column: pl.Series) -> bool:
+    if is_time_name(column.name) or _plain(column.name) in WEIGHT_NAMES:
+        return False
     return column.dtype == pl.String or column.dtype.is_integer()
 
 

@@ -1,0 +1,92 @@
+"""What init proposes for tables, and the doubts that it says."""
+
+import datetime as dt
+from typing import Any
+
+import polars as pl
+import pytest
+
+from shortlist.settings import propose
+
+# 1,700,000,000 seconds are 2023-11-14 22:13:20 UTC.
+START = 1_700_000_000
+
+
+def proposed(
+    clicks: dict[str, Any], roles: dict[str, str | None] | None = None, **tables: dict[str, Any]
+) -> tuple[dict[str, Any], list[str], list[str]]:
+    """The roles, the doubts about the data, and those about features."""
+    frames = {"interactions": pl.DataFrame(clicks)} | {name: pl.DataFrame(table) for name, table in tables.items()}
+    proposal = propose(frames, dict.fromkeys(frames, "x"), roles or {})
+    return proposal.tables["data"]["roles"], proposal.doubts["data"], proposal.doubts["features"]
+
+
+@pytest.mark.parametrize("time", ["timestamp", "clicked_at", "sekunden"])
+def test_times_and_weights_are_no_users(time: str) -> None:
+    # The times are the most varied (4 of 5), then the count (3), then the users (2).
+    clicks = {"kunde": [1, 2, 1, 2, 1], "sku": list("ababa"), "count": [1, 2, 3, 3, 3],
+              time: [START, START, START + 1, START + 2, START + 3]}  # fmt: skip
+    roles, doubts, _ = proposed(clicks)
+    assert (roles["query_id"], roles["item_id"]) == ("kunde", "sku")
+    assert roles.get("time") == (None if time == "sekunden" else time)
+    if time == "sekunden":
+        assert doubts[1] == (
+            "'sekunden' is not taken as the time: it holds whole numbers, such as 1700000000. If they count s since "
+            '1970, add time = "sekunden", time_unit = "s" to roles.'
+        )
+
+
+def test_a_time_in_whole_numbers_wants_its_unit() -> None:
+    clicks = {"user": [1, 2], "sku": ["a", "b"], "ts": [START * 1_000, START * 1_000 + 5]}
+    note = (
+        "'ts' holds whole numbers, which order events but are no times without a unit. "
+        'Add time_unit = "ms" to roles if 1700000000000 means 2023-11-14.'
+    )
+    assert note in proposed(clicks)[1]
+    roles, doubts, _ = proposed(clicks, {"time_unit": "ms"})
+    assert roles["time_unit"] == "ms"
+    assert doubts == []
+    assert "no times without a unit. If they count since 1970, add" in proposed(clicks | {"ts": [1, 2]})[1][0]
+
+
+@pytest.mark.parametrize(
+    ("values", "why"),
+    [
+        ([dt.datetime(2026, 1, 1), None], "1 of its values are missing, the first in row 1. Fill or drop these rows."),
+        ([START, None], "1 of its values are missing, the first in row 1. Fill or drop these rows."),
+        ([START + 0.5, 1.0], "it holds decimal numbers, such as 1700000000.5. Write whole numbers, and add their "
+                             "time_unit to roles."),
+        (["31/03/2024 10:00", "01/04/2024 11:00"], "it holds texts, such as '31/03/2024 10:00'. Write every value in "
+                                                   "one form, as 2026-01-31T12:00:00 or as 2026-01-31."),
+        (["2026-01-31", "2026-01-31 12:00"], "it holds texts, such as '2026-01-31', '2026-01-31 12:00'. Write every "
+                                             "value in one form, as 2026-01-31T12:00:00 or as 2026-01-31."),
+    ],
+    ids=["missing", "missing numbers", "decimals", "another form", "two forms"],
+)  # fmt: skip
+def test_a_column_that_is_nearly_a_time_is_told(values: list[Any], why: str) -> None:
+    for name in ("when",) if isinstance(values[0], float) else ("when", "gekauft"):
+        roles, doubts, _ = proposed({"user": [1, 2], "sku": ["a", "b"], name: values})
+        assert "time" not in roles
+        assert f"{name!r} is not taken as the time: {why}" in doubts
+
+
+def test_lengths_of_time_are_no_times() -> None:
+    roles, doubts, _ = proposed({"user": [1], "sku": ["a"], "stay": [dt.timedelta(1)]})
+    assert ("time" in roles, doubts) == (False, [])
+
+
+def test_infinity_is_no_feature() -> None:
+    items = {"sku": ["a", "b", "c"], "price": [1.0, float("inf"), 2.0], "size": [1.0, None, float("nan")]}
+    frames = {"interactions": pl.DataFrame({"user": [1], "sku": ["a"]}), "items": pl.DataFrame(items)}
+    proposal = propose(frames, {}, {})
+    assert [next(iter(feature.values())) for feature in proposal.tables["features"]["item"]] == ["sku", "size"]
+    assert (
+        "'price' of the items is left out: it holds inf, which no feature reads. Correct it or leave it missing, and "
+        "add the column to the features."
+    ) in proposal.doubts["features"]
+
+
+def test_the_key_of_the_events_is_not_that_of_the_items() -> None:
+    clicks = {"id": [1, 2, 3], "user_id": [5, 6, 5], "item_id": [1, 2, 2]}
+    roles, _, _ = proposed(clicks, items={"id": [1, 2, 3], "title": ["Tea", "Jam", "Ham"]})
+    assert roles == {"query_id": "user_id", "item_id": "item_id", "label": "title"}
