@@ -513,7 +513,8 @@ ANSWERS = [
          "The events table has no column 'user'; its columns are 'who', 'what'. Name the columns as the "
          "training's were. (events: later.csv)", {"later.csv": "who,what\nu1,i1\n"}),
     Case("later events with decimal ids", "evaluate trained --data later.parquet", 1,
-         "interactions.item should hold ids as strings or integers, but its type is Float64; ... (events: later.parquet)",
+         "interactions.item should hold ids as strings or integers, but its type is Float64; "
+         "... (events: later.parquet)",
          {"later.parquet": pl.DataFrame({"user": ["u1"], "item": [1.5], "time": [5]})}),
     Case("a bundle whose data has gone", "evaluate trained", 1,
          "The data that this bundle names cannot be read: ...gone.csv is not there: ..., or give later events with "

@@ -178,8 +178,8 @@ class TestExactlyOne:
         [
             (
                 {"split": {"random": {}}},
-                "split: exactly one of random, time, leave_last_out, cold_items, held_out_users must be named, but random, "
-                "time is.",
+                "split: exactly one of random, time, leave_last_out, cold_items, held_out_users must be named, but "
+                "random, time is.",
             ),
             (
                 {"training": {"optimizer": {"adagrad": {}, "adamw": {}}}},
