@@ -11,7 +11,7 @@ from shortlist.errors import require_extra
 if TYPE_CHECKING:
     from shortlist import doctor, errors, settings, tracking
     from shortlist.bundle import load_bundle
-    from shortlist.comparison import compare
+    from shortlist.comparison import compare, decisive_metric
     from shortlist.data import (
         Dataset,
         DataSource,
@@ -69,6 +69,7 @@ __all__ = [
     "bundle_health",
     "compare",
     "datasets",
+    "decisive_metric",
     "describe",
     "doctor",
     "errors",
@@ -94,7 +95,7 @@ __all__ = [
 
 _HOMES = {
     "bundle": ["load_bundle"],
-    "comparison": ["compare"],
+    "comparison": ["compare", "decisive_metric"],
     "data": [
         "DataSource",
         "Dataset",

@@ -65,7 +65,9 @@ def test_train_prints_its_bundle_metrics_and_baselines(films: dict[str, Any]) ->
     curves = {"curves.png", "curves.svg", "curves.html"}
     assert names == {"bundle", "choices.json", "experiment.toml", "history.jsonl", *curves}
     assert films["verdict"] in {verdict["says"] for verdict in films["verdicts"].values()}
-    assert set(films["baselines"]) == {"popularity", "recent_popularity", "item_knn", "ease", "ials"}
+    assert set(films["baselines"]) == {
+        "popularity", "recent_popularity", "item_knn", "ease", "ials", "content_knn",
+    }  # fmt: skip
 
 
 @pytest.mark.network

@@ -11,7 +11,7 @@ import pytest
 import torch
 
 import shortlist as sl
-from shortlist.comparison import Comparison, peak_memory
+from shortlist.comparison import Comparison, decisive_metric, peak_memory
 from shortlist.comparison.memory import reset_peak_memory
 from shortlist.errors import DivergedError
 from shortlist.evaluation import Targets, bootstrap_interval, evaluate_baselines
@@ -132,7 +132,7 @@ def test_a_comparison_is_plain_json(compared: Comparison) -> None:
     written = json.loads(json.dumps(compared.to_json(), allow_nan=False))
     assert set(written) == {
         "experiment", "rows", "failed", "summary", "decisive", "counts", "baselines", "not_computed",
-        "curve_baselines", "slices", "verdicts", "differences", "notes",
+        "curve_baselines", "slices", "verdicts", "differences", "notes", "baseline_settings", "not_searched",
     }  # fmt: skip
     assert written["decisive"] == compared.protocol.name(METRIC)
     assert list(written["slices"]) == ["[8]", "[8, 4]"]
@@ -204,3 +204,14 @@ def test_a_run_that_diverges_is_told_of_and_the_others_go_on() -> None:
 def test_where_every_run_diverges_the_error_is_raised() -> None:
     with pytest.raises(DivergedError, match=r"The loss became nan at step \d \(epoch 1, batch \d\)"):
         sl.compare(experiment(training=HUGE), [[8, 8], [8, 8, 8]], [1, 2], data=WORLD.data(), progress=False)
+
+
+def test_the_metric_that_decides_is_that_of_the_catalogue_which_training_knows() -> None:
+    # Without an items table 10 of 24 items are the test's alone; of the 14 left, 12 are more than half.
+    data = sl.Dataset(
+        {"user_id": [*range(12), *range(12)], "item_id": range(24), "time": range(24)},
+        query_id="user_id", item_id="item_id", time="time",
+    )  # fmt: skip
+    chosen = experiment(split={"time": {"test": 0.4}}, evaluation={"protocol": {"ks": [5, 12]}})
+    assert chosen.evaluation.protocol.decisive(data.num_items) == "top_12_accuracy"
+    assert decisive_metric(chosen, data) == "top_5_accuracy"

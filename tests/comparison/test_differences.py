@@ -66,17 +66,25 @@ def test_the_p_values_of_three_pairs_are_adjusted_for_their_number() -> None:
 
 
 def test_seeds_that_agree_are_not_enough_where_users_do_not() -> None:
-    # Eleven of twenty users prefer a, nine b, whatever the seed: 0.1 between the means, and ±0.44 over users.
-    for_a = [user < 11 for user in range(20)]
-    runs = {"a": [_hits(for_a)] * 3, "b": [_hits([not hit for hit in for_a])] * 3}
+    # Eleven or twelve of twenty users prefer a, the others b: at least 0.1 between the means, and ±0.44 over users.
+    for_a = [[user < likers for user in range(20)] for likers in (11, 12, 12)]
+    runs = {"a": [_hits(hits) for hits in for_a], "b": [_hits([not hit for hit in hits]) for hits in for_a]}
     (found,) = differences(runs, "top_1_accuracy")
-    assert found.difference == pytest.approx(0.1)
-    assert found.p_seeds == 0
+    assert found.difference == pytest.approx(1 / 6)
+    assert found.p_seeds is not None
+    assert found.p_seeds < 0.01
     assert found.users_low is not None
     assert found.users_high is not None
     assert found.users_low < 0 < found.users_high
     assert found.real is False
-    assert str(found).endswith(", p over seeds 0.000): not called real")
+    assert str(found).endswith("): not called real")
+
+
+def test_seeds_that_do_not_vary_say_nothing_of_the_noise() -> None:
+    # 106 against 100 hits of 200, three times each: nothing tells how far a fourth seed would lie.
+    a, b = _hits([user < 106 for user in range(200)]), _hits([user < 100 for user in range(200)])
+    (found,) = differences({"a": [a] * 3, "b": [b] * 3}, "top_1_accuracy")
+    assert (found.p_seeds, found.real) == (1.0, False)
 
 
 def test_users_that_agree_are_not_enough_where_seeds_do_not() -> None:
@@ -92,9 +100,9 @@ def test_users_that_agree_are_not_enough_where_seeds_do_not() -> None:
 def test_under_twenty_users_no_difference_is_called_real() -> None:
     runs = {"a": [_hits([True] * 19)] * 3, "b": [_hits([False] * 19)] * 3}
     (found,) = differences(runs, "top_1_accuracy")
-    assert (found.users_low, found.users_high, found.p_seeds, found.real) == (None, None, 0.0, None)
+    assert (found.users_low, found.users_high, found.p_seeds, found.real) == (None, None, 1.0, None)
     assert str(found) == (
-        "a − b: +1.000 (p over seeds 0.000): unknown: fewer than 20 users, so no difference is called real"
+        "a − b: +1.000 (p over seeds 1.000): unknown: fewer than 20 users, so no difference is called real"
     )
     assert found.to_json()["real"] is None
 

@@ -226,6 +226,7 @@ def test_assessment_puts_popularity_beside_the_model() -> None:
     queries = items[targets.item_rows][:, None, :]
     assessment = assess(
         VectorScores(lambda start, stop: queries[start:stop], items),
+        data=split.test,
         split=split,
         targets=targets,
         seen=Seen.of(split.train),
@@ -240,3 +241,11 @@ def test_assessment_puts_popularity_beside_the_model() -> None:
         "popularity": {"says": str(assessment.verdict), "difference": 1.0, "low": 1.0, "high": 1.0}
     }
     assert written["counts"]["targets"] == 20
+
+
+def test_small_values_get_the_digits_that_tell_them_apart() -> None:
+    verdict = Verdict("top_10_accuracy", "the model", "popularity", 0.00121, 0.00098, 0.0001, 0.00036)
+    assert str(verdict) == (
+        "the model beats popularity: top 10 accuracy 0.00121 against 0.00098, a difference of +0.00023 "
+        "(95 % interval over users +0.00010 to +0.00036)."
+    )

@@ -6,6 +6,7 @@ import hashlib
 import itertools
 import json
 import re
+import types
 from pathlib import Path
 
 import pytest
@@ -115,9 +116,9 @@ class TestOneComparison:
     def test_the_verdict_names_the_highest_depth_beside_the_best_baseline_and_what_is_real(self) -> None:
         said = read(compared_run("depths", comparison())).parts["verdict"]
         assert said.startswith(
-            "Of 2 depths, [64, 32] has the highest mean. It cannot be told from EASE. Top 10 accuracy 0.406 against "
-            "0.438, a difference of −0.031 (95 % interval over users −0.063 to +0.001).[64, 32] is really better "
-            "than [32]."
+            "Of 2 depths, [64, 32] has the highest mean on the test. It cannot be told from EASE. Top 10 accuracy "
+            "0.406 against 0.438, a difference of −0.031 (95 % interval over users −0.063 to +0.001).[64, 32] is really "
+            "better than [32]."
         )
 
     def test_a_depth_has_mean_deviation_range_seeds_and_cost(self) -> None:
@@ -389,3 +390,18 @@ class TestRefusals:
             compared_run("depths", comparison(verdicts=["[32] beats popularity: x."]))
         with pytest.raises(DataError, match=r"baselines\.popularity holds no 'top_10_accuracy/"):
             trained_run("films", EXPERIMENT, evaluation(baselines={"popularity": {SHORT: 0.5}}), history())
+
+
+def test_runs_on_other_draws_of_the_same_size_are_not_ranked() -> None:
+    from shortlist.report.verdicts import across_runs
+
+    one, two = (
+        types.SimpleNamespace(
+            decisive="top_10_accuracy/full/seen_excluded/ties_expected",
+            counts=types.SimpleNamespace(targets=20, users=20, items=9),
+            beside=types.SimpleNamespace(metrics={}),
+            experiment={"data": {"source": "films"}, "split": {"held_out_users": {"seed": seed}}},
+        )
+        for seed in (1, 2)
+    )
+    assert across_runs([one, two]).startswith("These 2 runs were measured on different events")  # type: ignore[list-item]

@@ -24,7 +24,7 @@ def evaluate(
     ] = None,
     as_json: AsJson = False,
 ) -> None:
-    """Evaluate a bundle beside popularity, on the test events of the data that it was trained on or on later events."""
+    """Evaluate a bundle beside baselines, on the test events of the data that it was trained on or on later events."""
     loaded = sl.load_bundle(bundle)
     roles = loaded.data["roles"]
     events = None if data is None else sl.read_table(data, ids=(roles["query_id"], roles["item_id"]))

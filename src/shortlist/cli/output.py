@@ -12,7 +12,7 @@ from rich.table import Table
 
 import shortlist as sl
 
-__all__ = ["AsJson", "counter", "show", "show_metrics", "table"]
+__all__ = ["AsJson", "counter", "show", "show_metrics", "show_not_computed", "table"]
 
 AsJson = Annotated[bool, typer.Option("--json", help="Print the result as JSON.")]
 
@@ -43,10 +43,23 @@ def table(title: str, columns: Sequence[str], rows: Sequence[Sequence[str]]) -> 
     for row in rows:
         drawn.add_row(*row)
     # Without a terminal Rich takes 80 columns; a file or a pipe has no edge.
-    console = Console(markup=False, highlight=False)
+    console = Console(markup=False, emoji=False, highlight=False)
     if not console.is_terminal:
-        console = Console(markup=False, highlight=False, width=160)
+        console = Console(markup=False, emoji=False, highlight=False, width=160)
     console.print(drawn)
+
+
+def show_not_computed(result: dict[str, Any]) -> None:
+    """Which baselines are missing and why, and with which settings the others stand there."""
+    for name, reason in result["not_computed"].items():
+        typer.echo(f"{name}: not computed: {reason}.")
+    for name, reason in result["not_searched"].items():
+        typer.echo(f"{name}: with its default settings, for none could be searched: {reason}.")
+    chosen = [
+        f"{name} ({', '.join(f'{k} {v:g}' for k, v in of.items())})" for name, of in result["baseline_settings"].items()
+    ]
+    if chosen:
+        typer.echo(f"Settings chosen on validation events: {', '.join(chosen)}.")
 
 
 def _is_shown(name: str, decisive: str) -> bool:
@@ -91,8 +104,7 @@ def show_metrics(assessment: dict[str, Any]) -> None:
     table(title, ["metric", "model", *baselines], rows)
     if len(shown) < len(metrics):
         typer.echo(f"{len(metrics) - len(shown)} more metrics: --json.")
-    for name, reason in assessment["not_computed"].items():
-        typer.echo(f"{name}: not computed: {reason}.")
+    show_not_computed(assessment)
     _show_slices(assessment)
     for count, says in (
         ("absent_targets", "targets name items that the catalogue does not hold and were not ranked"),

@@ -12,7 +12,7 @@ import shortlist as sl
 from shortlist.atomic import write_file
 from shortlist.cli.choices import DATA_HELP, Data, Epochs, Preset, Set, changes, choose_experiment, parse_layers
 from shortlist.cli.data import load
-from shortlist.cli.output import AsJson, show, show_metrics, table
+from shortlist.cli.output import AsJson, show, show_metrics, show_not_computed, table
 from shortlist.cli.run_folder import BUNDLE, CHECKPOINT, HISTORY, output_folder, start_run, take_up_run
 from shortlist.cli.runs import HistoryFile, draw_curves, read_references
 from shortlist.cli.tables import Tables, table_flags
@@ -60,7 +60,7 @@ def train(
     quiet: Quiet = False,
     as_json: AsJson = False,
 ) -> None:
-    """Train a two-tower model, evaluate it beside popularity, and save it as a bundle.
+    """Train a two-tower model, evaluate it beside baselines, and save it as a bundle.
 
     The run's folder holds the settings as used, the history, the curves and the bundle. A run that was killed goes on
     with --resume, to the same weights.
@@ -144,7 +144,7 @@ def compare(
     experiment = choose_experiment(data, preset, tables, changes(epochs, settings))
     dataset = load(experiment)
     protocol = experiment.evaluation.protocol
-    metric = protocol.decisive(dataset.num_items)
+    metric = sl.decisive_metric(experiment, dataset)
     references = read_references(reference or [], metric)
     with output_folder(out) as folder:
         comparison = sl.compare(experiment, depths, seed or [1, 2, 3], data=dataset, progress=not quiet)
@@ -199,6 +199,7 @@ def _show_comparison(result: dict[str, Any], lines: list[str]) -> None:
     seeds = ", ".join(str(seed) for seed in summary[0]["seeds"])
     columns = ["layers", "mean", "deviation", "range", "parameters", "seconds", "peak MiB"]
     table(f"{metric} · seeds {seeds}", columns, rows)
+    show_not_computed(result)
     for line in lines:
         typer.echo(line)
     _show_files(result["files"])

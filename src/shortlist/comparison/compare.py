@@ -9,13 +9,14 @@ from typing import Any
 from shortlist.comparison.differences import Difference, differences
 from shortlist.comparison.memory import peak_memory, reset_peak_memory
 from shortlist.data import Dataset
+from shortlist.data.splits import split as cut
 from shortlist.errors import CollapsedError, DivergedError, SettingsError
-from shortlist.evaluation import Assessment, Beside, Evaluation, SliceResult, Verdict, slice_result, verdict_of
+from shortlist.evaluation import Assessment, Evaluation, SliceResult, Verdict, slice_result, verdict_of
 from shortlist.experiment import run_experiment
 from shortlist.settings import Experiment, Protocol
 from shortlist.training import ProgressBar
 
-__all__ = ["ComparedRun", "Comparison", "FailedRun", "compare", "depth_name"]
+__all__ = ["ComparedRun", "Comparison", "FailedRun", "compare", "decisive_metric", "depth_name"]
 
 Layers = tuple[int, ...]
 
@@ -168,8 +169,7 @@ class Comparison:
             "summary": self.summary,
             "decisive": self.protocol.name(self.metric),
             "counts": self.runs[0].evaluation.counts,
-            "baselines": {name: baseline.metrics for name, baseline in self.baselines.items()},
-            "not_computed": self.runs[0].assessment.beside.not_computed,
+            **self.runs[0].assessment.beside.to_json(),
             "curve_baselines": self.runs[0].curve_baselines,
             "slices": {name: [part.to_json() for part in parts] for name, parts in self.slices.items()},
             "verdicts": [str(verdict) for verdict in self.verdicts],
@@ -202,17 +202,15 @@ def compare(
         for seed in seeds
     ]  # fmt: skip
     data = experiment.data.load() if data is None else data
-    metric = experiment.evaluation.protocol.decisive(data.num_items)
+    metric = decisive_metric(experiment, data)
     runs: list[ComparedRun] = []
     failed: list[FailedRun] = []
-    beside: Beside | None = None  # the first run's baselines are everyone's
     with ProgressBar(metric, shown=progress) as bar:
         bar.expect(len(plans) * experiment.training.schedule.epochs)
         for depth, seed, plan in plans:
             bar.start(f"{depth_name(depth)} seed {seed}")
             try:
-                runs.append(_run_one(plan, data, metric, bar, beside))
-                beside = runs[0].assessment.beside
+                runs.append(_run_one(plan, data, metric, bar, runs[0] if runs else None))
             except (DivergedError, CollapsedError) as error:
                 failed.append(FailedRun(depth, seed, str(error)))
                 if len(failed) == len(plans):
@@ -220,24 +218,33 @@ def compare(
     return Comparison(experiment, tuple(runs), tuple(failed))
 
 
-def _run_one(plan: Experiment, data: Dataset, metric: str, bar: ProgressBar, beside: Beside | None) -> ComparedRun:
-    """One run; only its figures outlive it, so that the next one's memory is its own."""
+def _run_one(plan: Experiment, data: Dataset, metric: str, bar: ProgressBar, first: ComparedRun | None) -> ComparedRun:
+    """One run; only its figures outlive it, so that the next one's memory is its own.
+
+    The baselines of the `first` run are everyone's.
+    """
     gc.collect()
     measured = reset_peak_memory()
     run = run_experiment(plan, data=data, progress=False, on_epoch=bar.advance)
     peak = peak_memory() if measured else None
-    assessment = run.evaluate(beside=beside)
+    assessment = run.evaluate(beside=None if first is None else first.assessment.beside)
     return ComparedRun(
         layers=run.model.settings.layers,
         seed=run.training.seed,
         assessment=assessment,
         curve=run.history.curve(run.protocol.name(metric)),
-        curve_baselines=run.curve_baselines(assessment),
+        curve_baselines=run.curve_baselines(assessment) if first is None else first.curve_baselines,
         parameters=run.model.num_parameters,
         seconds=run.history.seconds,
         peak_memory_mib=peak,
         notes=tuple(run.notes),
     )
+
+
+def decisive_metric(experiment: Experiment, data: Dataset) -> str:
+    """The short name of the metric that decides, by the catalogue that the split leaves to training."""
+    train = cut(data, experiment.split.chosen).train
+    return experiment.evaluation.protocol.decisive(train.num_items)
 
 
 def depth_name(layers: Sequence[int]) -> str:

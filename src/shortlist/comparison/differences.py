@@ -95,7 +95,7 @@ def holm(p_values: Sequence[float]) -> list[float]:
 
 
 def _welch(first: npt.NDArray[Any], second: npt.NDArray[Any]) -> float:
-    """The two-sided p-value of Welch's t-test; where neither varies, 1 for equal means and else 0."""
+    """The two-sided p-value of Welch's t-test; 1 where neither varies, for then nothing is known of the noise."""
     if np.ptp(first) == 0 and np.ptp(second) == 0:
-        return float(first[0] == second[0])
+        return 1.0
     return float(stats.ttest_ind(first, second, equal_var=False).pvalue)

@@ -43,11 +43,24 @@ class SliceResult:
 
 @dataclasses.dataclass(frozen=True)
 class Beside:
-    """What stands beside a model: baselines by name, why others are not there, and the settings that a search chose."""
+    """What stands beside a model: baselines by name, and why others are not there.
+
+    `settings` are those that a search chose, and `not_searched` says why there was none for a baseline.
+    """
 
     baselines: dict[str, Evaluation]
     not_computed: dict[str, str] = dataclasses.field(default_factory=dict)
     settings: dict[str, dict[str, Any]] = dataclasses.field(default_factory=dict)
+    not_searched: dict[str, str] = dataclasses.field(default_factory=dict)
+
+    def to_json(self) -> dict[str, Any]:
+        """All of it as plain JSON values, the baselines as their metrics."""
+        return {
+            "baselines": {name: baseline.metrics for name, baseline in self.baselines.items()},
+            "not_computed": self.not_computed,
+            "baseline_settings": self.settings,
+            "not_searched": self.not_searched,
+        }
 
 
 @dataclasses.dataclass(frozen=True)
@@ -96,9 +109,7 @@ class Assessment:
             "metrics": self.metrics,
             "intervals": self.intervals,
             "decisive": self.model.protocol.name(self.model.decisive),
-            "baselines": {name: baseline.metrics for name, baseline in self.baselines.items()},
-            "not_computed": self.beside.not_computed,
-            "baseline_settings": self.beside.settings,
+            **self.beside.to_json(),
             "counts": self.model.counts,
             "slices": [part.to_json() for part in self.slices],
             "verdict": str(self.verdict),

@@ -6,16 +6,17 @@ from typing import Any
 
 import numpy as np
 import numpy.typing as npt
+import polars as pl
 
 from shortlist.baselines import BASELINES, Scorer, popularity
 from shortlist.data import Dataset, LeaveLastOut, Split
 from shortlist.data.seen import Seen
 from shortlist.data.splits import split as cut
-from shortlist.errors import DataError, DivergedError
+from shortlist.errors import DataError, DivergedError, shorten
 from shortlist.evaluation.assess import Assessment, Beside
 from shortlist.evaluation.evaluate import Evaluation, Targets, evaluate
 from shortlist.evaluation.scoring import Scoring, UserScores
-from shortlist.evaluation.slices import default_slices
+from shortlist.evaluation.slices import column_slices, default_slices
 from shortlist.settings.evaluation import Protocol
 
 __all__ = ["assess", "evaluate_baselines", "popularity_scores"]
@@ -30,42 +31,74 @@ def popularity_scores(counts: npt.NDArray[np.float32], targets: Targets) -> User
 
 
 def assess(
-    scoring: Scoring, *, split: Split, targets: Targets, seen: Seen, protocol: Protocol, beside: Beside | None = None
+    scoring: Scoring,
+    *,
+    data: Dataset,
+    split: Split,
+    targets: Targets,
+    seen: Seen,
+    protocol: Protocol,
+    beside: Beside | None = None,
 ) -> Assessment:
-    """Rank the targets by the model and by the baselines; `seen` is what users had touched before.
+    """Rank the targets, which are events of `data`, by the model and by the baselines.
 
-    `beside` are the baselines where they were ranked on the same targets before.
+    `seen` is what users had touched before, `beside` the baselines where they were ranked on the same targets already.
+    Raises `DataError` for a slice of a column that no table has.
     """
     counts = popularity(split.train)
-    model = evaluate(scoring, targets, protocol=protocol, seen=seen, name="the model", popularity=counts)
-    beside = beside or evaluate_baselines(split, targets, protocol, seen)
     user_events = np.bincount(split.train.user_rows, minlength=split.train.num_users)
     parts = default_slices(targets, user_events, counts)
-    return Assessment(model, beside, parts)
+    for column in protocol.slices:
+        parts += column_slices(_column_of_targets(column, data, targets))
+    model = evaluate(scoring, targets, protocol=protocol, seen=seen, name="the model", popularity=counts)
+    return Assessment(model, beside or evaluate_baselines(split, targets, protocol, seen), parts)
 
 
-def evaluate_baselines(split: Split, targets: Targets, protocol: Protocol, seen: Seen) -> Beside:
+def _column_of_targets(column: str, data: Dataset, targets: Targets) -> pl.Series:
+    """What stands in the column for each target [E], by its item, its user or its event."""
+    tables = ((data.items, targets.item_rows), (data.users, targets.user_rows), (data.events, targets.event_rows))
+    for table, rows in tables:
+        if column in table.columns:
+            return table[column][rows]
+    known = dict.fromkeys(name for table, _ in tables for name in table.columns)
+    raise DataError(f"A slice wants column {column!r}, but the tables have {shorten(known, 12)}. Name one of these.")
+
+
+def evaluate_baselines(
+    split: Split,
+    targets: Targets,
+    protocol: Protocol,
+    seen: Seen,
+    settings: Mapping[str, dict[str, Any]] | None = None,
+) -> Beside:
     """The protocol's baselines, fitted on the training events alone.
 
     With `protocol.search_baselines` each one's settings are the best of a small grid on the validation events, or,
-    where the split has none, on a tenth of the training events that is cut off in the split's own way. Raises
-    `DataError` where no baseline at all can be computed.
+    where the split has none, on a tenth of the training events that is cut off in the split's own way; where these
+    events allow no search, the reason is kept. `settings` are those of an earlier search. Raises `DataError` where no
+    baseline at all can be computed.
     """
     beside = Beside({})
     for name in protocol.baselines:
         reason = BASELINES[name].why_not(split.train)
+        chosen = {} if settings is None else settings.get(name, {})
+        if reason is None and settings is None and protocol.search_baselines and BASELINES[name].grid:
+            try:
+                chosen = _search(name, split, protocol)
+            except (DataError, DivergedError) as error:
+                beside.not_searched[name] = str(error).removesuffix(".")
         if reason is None:
             try:
-                settings = _search(name, split, protocol) if protocol.search_baselines else {}
-                scorer = BASELINES[name].fit(split.train, known=split.known, **settings)
-            except DivergedError as error:
-                reason = str(error)
+                scorer = BASELINES[name].fit(split.train, known=split.known, **chosen)
+                found = _rank(name, scorer, split.train, targets, protocol, seen, shown=True)
+            except (DivergedError, MemoryError) as error:
+                reason = str(error) or "there is not enough memory"
         if reason is not None:
             beside.not_computed[name] = reason.removesuffix(".")
             continue
-        if settings:
-            beside.settings[name] = settings
-        beside.baselines[name] = _rank(name, scorer, split.train, targets, protocol, seen, shown=True)
+        if chosen:
+            beside.settings[name] = chosen
+        beside.baselines[name] = found
     if not beside.baselines:
         reasons = "; ".join(f"{name}: {reason}" for name, reason in beside.not_computed.items())
         raise DataError(f"No baseline could be computed ({reasons}). Add popularity to the protocol's baselines.")
@@ -87,21 +120,25 @@ def _rank(
 
 
 def _search(name: str, split: Split, protocol: Protocol) -> dict[str, Any]:
-    """The settings of the grid that are best on events held out of training; none where there is no choice."""
-    grid = BASELINES[name].grid
-    if not grid:
-        return {}
+    """The settings of the grid that are best on events held out of training.
+
+    Raises `DataError` where too few events are there for it, and `DivergedError` where all settings diverge.
+    """
     within = split if split.validation is not None else _cut_again(split)
     held_out = within.test if within.validation is None else within.validation
     targets, seen = Targets.of(held_out), within.seen_before(held_out)
-
-    def value(settings: Mapping[str, Any]) -> float:
-        scorer = BASELINES[name].fit(within.train, known=within.known, **settings)
-        found = _rank(name, scorer, within.train, targets, protocol, seen, shown=False)
-        return found.value(found.decisive)
-
-    best: Mapping[str, Any] = max(grid, key=value)
-    return dict(best)
+    values: list[tuple[float, Mapping[str, Any]]] = []
+    for settings in BASELINES[name].grid:
+        try:
+            scorer = BASELINES[name].fit(within.train, known=within.known, **settings)
+            found = _rank(name, scorer, within.train, targets, protocol, seen, shown=False)
+        except DivergedError as error:
+            diverged = error
+        else:
+            values.append((found.value(found.decisive), settings))
+    if not values:
+        raise diverged
+    return dict(max(values, key=lambda pair: pair[0])[1])
 
 
 def _cut_again(split: Split) -> Split:

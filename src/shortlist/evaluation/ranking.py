@@ -49,7 +49,8 @@ def rank(
 ) -> tuple[Ranks, list[Rows]]:
     """Where each target's item [E] stands, and the k best items for the targets at the places `listed`, ascending.
 
-    A list leaves out what the target's user has seen, as the ranks do; equal scores go by the catalogue's order.
+    A list leaves out what the ranks leave out: what the target's user has seen, but for true items. Equal scores go by
+    the catalogue's order.
     """
     higher, ties = np.empty(len(item_rows), np.int64), np.empty(len(item_rows), np.int64)
     lists: list[Rows] = []

@@ -51,12 +51,14 @@ class Verdict:
         else:
             says = f"{self.model} cannot be told from {self.baseline}"
         metric = self.metric.replace("_", " ")
+        # Small values, as a catalogue of millions gives them, need more digits to differ at all.
+        digits = 3 if max(self.model_value, self.baseline_value) >= 0.02 else 5
         interval = f"no interval: fewer than {MIN_USERS} users"
         if self.low is not None:
-            interval = f"95 % interval over users {self.low:+.3f} to {self.high:+.3f}"
+            interval = f"95 % interval over users {self.low:+.{digits}f} to {self.high:+.{digits}f}"
         return (
-            f"{says}: {metric} {self.model_value:.3f} against {self.baseline_value:.3f}, "
-            f"a difference of {self.difference:+.3f} ({interval})."
+            f"{says}: {metric} {self.model_value:.{digits}f} against {self.baseline_value:.{digits}f}, "
+            f"a difference of {self.difference:+.{digits}f} ({interval})."
         )
 
 

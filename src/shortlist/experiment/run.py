@@ -75,6 +75,7 @@ class Run:
                 query_encoder(self.model, Events(self.tables, data), targets.event_rows),
                 item_vectors(self.model, self.tables),
             ),
+            data=data,
             split=self.split,
             targets=targets,
             seen=self.split.seen_before(data),
@@ -96,8 +97,8 @@ class Run:
         else:
             targets = Targets.of(self.watched, one_query=not self.model.features.event)
             seen = self.split.seen_before(self.watched)
-            protocol = dataclasses.replace(self.protocol, search_baselines=False)
-            measured = evaluate_baselines(self.split, targets, protocol, seen).baselines
+            settings = assessment.beside.settings
+            measured = evaluate_baselines(self.split, targets, self.protocol, seen, settings).baselines
         metric = self.protocol.decisive(self.split.train.num_items)
         return {name: baseline.value(metric) for name, baseline in measured.items()}
 

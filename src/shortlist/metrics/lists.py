@@ -72,7 +72,7 @@ class RankedLists:
         """The mean, over true items (at most k), of the precision at each one's place within the first k."""
         higher, size = self.ranks.higher, self._size
         inside = np.clip(k - higher, 0, size)
-        harmonic = np.concatenate([[0.0], np.cumsum(1 / np.arange(1, int((higher + size).max(initial=0)) + 1))])
+        harmonic = _harmonic(int((higher + size).max(initial=0)))
         run = harmonic[higher + inside] - harmonic[higher]  # 1 / place, over the places that the list shows
         # At the j-th place of its run a true item has those above the run before it, itself, and of the others that
         # tie with it (j - 1) / (size - 1) each.
@@ -85,9 +85,13 @@ class RankedLists:
         """1 over the place of the best true item."""
         best = self._best
         higher, size, together = self.ranks.higher[best], self._size[best], self._together[best]
-        runs, which = np.unique(np.stack([higher, size, together]), axis=1, return_inverse=True)
+        harmonic = _harmonic(int((higher + size).max(initial=0)))
+        reciprocal: Floats = (harmonic[higher + size] - harmonic[higher]) / size  # the mean over the run's places
+        several = np.flatnonzero(together > 1)
+        runs, which = np.unique(np.stack([higher, size, together])[:, several], axis=1, return_inverse=True)
         values = np.array([_first_reciprocal(*map(int, run)) for run in runs.T])
-        return values[which.reshape(-1)]
+        reciprocal[several] = values[which.reshape(-1)] if len(several) else 0
+        return reciprocal
 
     def _sums(self, gains: Gains) -> Floats:
         """The gains of each list's true items together [L]."""
@@ -124,6 +128,11 @@ class RankedLists:
     @property
     def _best(self) -> Rows:
         return self._runs[2]
+
+
+def _harmonic(longest: int) -> Floats:
+    """The sums of 1 / place over the first 0, 1, … places [longest + 1]."""
+    return np.concatenate([[0.0], np.cumsum(1 / np.arange(1, longest + 1))])
 
 
 def _none_among(shown: Rows, size: Rows, true: Rows) -> Floats:

@@ -63,6 +63,7 @@ def evaluate_bundle(
     targets = Targets.of(split.test, one_query=not bundle.features.event)
     return assess(
         VectorScores(_QueryVectors(bundle, split.test, targets), bundle.item_vectors),
+        data=split.test,
         split=split,
         targets=targets,
         seen=split.seen_before(split.test),
@@ -130,7 +131,9 @@ def _assess_events(bundle: Bundle, events: pl.DataFrame, protocol: Protocol) -> 
         popularity=counts,
     )
     user_events = np.pad(bundle.user_events, (0, data.num_users - len(bundle.user_events)))
-    return Assessment(model, Beside({"popularity": beside}), default_slices(targets, user_events, counts))
+    why = "needs the training events, and a bundle keeps only how often each item was touched"
+    absent: dict[str, str] = {name: why for name in protocol.baselines if name != "popularity"}
+    return Assessment(model, Beside({"popularity": beside}, absent), default_slices(targets, user_events, counts))
 
 
 def _ids_like(ids: pl.Series, dtype: pl.DataType) -> pl.Series:

@@ -21,7 +21,7 @@ def headline(run: ReportedRun) -> tuple[str, str]:
         says = says.removesuffix(run.best_baseline) + baseline_name(run.best_baseline)
     if run.kind == "train":
         return f"{says[:1].upper()}{says[1:]}.", _as_sentence(figures) if colon else ""
-    depths = f"Of {len(run.models)} depths, {run.best.name} has the highest mean. It"
+    depths = f"Of {len(run.models)} depths, {run.best.name} has the highest mean on the test. It"
     start = depths if len(run.models) > 1 else run.best.name
     return f"{start}{says}.", _as_sentence(figures) if colon else ""
 
@@ -78,7 +78,9 @@ def _measured(run: ReportedRun) -> tuple[object, ...]:
     """What runs on the same targets have in common."""
     counts = run.counts
     popularity = run.beside.metrics.get("popularity", {}).get(run.decisive)
-    return counts.targets, counts.users, counts.items, None if popularity is None else round(popularity, 9)
+    # The same split of the same data gives the same targets; popularity tells where data changed under its name.
+    cut = (run.experiment.get("data"), run.experiment.get("split"))
+    return counts.targets, counts.users, counts.items, None if popularity is None else round(popularity, 9), cut
 
 
 def _other(difference: DifferenceTable, name: str) -> str:

@@ -61,7 +61,8 @@ class Protocol:
 
     `baselines` stand beside the model, fitted on the same training events; one that is too large, or lacks a library or
     a column, is named with the reason. With `search_baselines` each one's settings are chosen on validation events,
-    which takes several times as long.
+    which takes several times as long. `slices` names columns of the items, the users or the events, for whose values
+    the decisive metric is shown apart, beside the slices that every evaluation has.
     """
 
     ks: Annotated[tuple[Positive, ...], Field(min_length=1)] = (1, 5, 10, 50, 100)
@@ -73,8 +74,10 @@ class Protocol:
         "item_knn",
         "ease",
         "ials",
+        "content_knn",
     )
     search_baselines: bool = False
+    slices: tuple[str, ...] = ()
     collapse_gap: Annotated[Number, Field(gt=0, le=1)] = 0.1
 
     def decisive(self, num_items: int) -> str:
