@@ -117,8 +117,8 @@ class TestOneComparison:
         said = read(compared_run("depths", comparison())).parts["verdict"]
         assert said.startswith(
             "Of 2 depths, [64, 32] has the highest mean on the test. It cannot be told from EASE. Top 10 accuracy "
-            "0.406 against 0.438, a difference of −0.031 (95 % interval over users −0.063 to +0.001).[64, 32] is really "
-            "better than [32]."
+            "0.406 against 0.438, a difference of −0.031 (95 % interval over users −0.063 to +0.001).[64, 32] is "
+            "really better than [32]."
         )
 
     def test_a_depth_has_mean_deviation_range_seeds_and_cost(self) -> None:
