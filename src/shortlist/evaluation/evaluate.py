@@ -120,8 +120,15 @@ class Evaluation:
 
     def _lists(self, ties: TieRule) -> RankedLists:
         """The targets in their lists: a user's together, or each in one of its own."""
-        owner = self.targets.by_user[0] if self.targets.one_query else np.arange(len(self.targets))
-        return RankedLists.under(self.ranks, owner, ties)
+        if ties not in self._lists_by_rule:
+            owner = self.targets.by_user[0] if self.targets.one_query else np.arange(len(self.targets))
+            self._lists_by_rule[ties] = RankedLists.under(self.ranks, owner, ties)
+        return self._lists_by_rule[ties]
+
+    @functools.cached_property
+    def _lists_by_rule(self) -> dict[TieRule, RankedLists]:
+        """Lists that were made before: all metrics look at the same."""
+        return {}
 
     def only(self, mask: npt.NDArray[np.bool_]) -> "Evaluation":
         """The same evaluation of some of the targets: the others stay where they are in the lists."""
