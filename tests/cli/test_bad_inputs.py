@@ -577,12 +577,12 @@ def full_disk(num_bytes: int) -> Iterator[None]:
     [
         (100, f"{TRAIN} --epochs 1", 1, "[Errno 27] File too large: 'run/experiment.toml'", set()),
         (4_096, f"{TRAIN} --epochs 1", 1,
-         "The bundle could not be written to run/bundle: [Errno 27] File too large.... Nothing was left there.",
+         "[Errno 27] File too large: 'run/checkpoint.safetensors'",
          {"run", "run/choices.json", "run/experiment.toml", "run/history.jsonl"}),
         (100, "recommend trained --queries q.csv --out new/lists.parquet --quiet", 2,
          "new/lists.parquet cannot be written: ...File too large.... Name another file.", set()),
     ],
-    ids=["no settings", "no bundle", "no lists"],
+    ids=["no settings", "no checkpoint", "no lists"],
 )  # fmt: skip
 def test_a_full_disk_is_named_with_the_file_and_leaves_no_half(
     num_bytes: int, command: str, code: int, says: str, left: set[str],

@@ -151,6 +151,20 @@ def test_a_run_resumes_by_its_folder(folder: Path, monkeypatch: pytest.MonkeyPat
     assert not Path("cut/checkpoint.safetensors").exists()
 
 
+def test_a_training_whose_evaluation_fails_is_not_lost(folder: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    def fail(*_: object, **__: object) -> None:
+        raise sl.errors.CollapsedError("all alike")
+
+    flags = ["clicks.parquet", "--items", "items.parquet", "--epochs", "2", "--quiet", "--out", "cut"]
+    with monkeypatch.context() as patch:
+        patch.setattr(sl.Run, "evaluate", fail)
+        assert CliRunner().invoke(app, ["train", *flags]).exit_code != 0
+    assert not Path("cut/bundle").exists()
+    resumed = json.loads(run("train", "--resume", "cut", "--quiet", "--json"))
+    assert resumed["history"]["epochs"] == 2
+    assert Path("cut/bundle").is_dir()
+
+
 def test_a_run_that_cannot_be_resumed_keeps_its_history(folder: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     run("train", "clicks.parquet", "--epochs", "2", "--quiet", "--out", "cut")
     Path("cut/bundle").rename("moved")

@@ -119,6 +119,8 @@ def fit(
             if checkpoints and checkpoints.due(step):
                 checkpoints.write(place, model, optimizer)
                 checkpoints.stop_if_asked()
+        if checkpoints:  # what follows, an evaluation say, may fail, and the training should not be lost with it
+            checkpoints.write(place, model, optimizer)
     stopped = len(epochs) < training.epochs
     history = History(tuple(epochs), best.restore(model) or len(epochs), stopped)
     _refuse_nonfinite(model, len(epochs))
