@@ -1,6 +1,7 @@
 """The baselines that a protocol names, fitted on a split's training events and ranked on the same targets."""
 
 import dataclasses
+import functools
 from collections.abc import Mapping
 from typing import Any
 
@@ -79,14 +80,15 @@ def evaluate_baselines(
     baseline at all can be computed.
     """
     beside = Beside({})
+    search_on = functools.cache(lambda: _search_events(split))  # cut once, for all baselines
     for name in protocol.baselines:
         reason = BASELINES[name].why_not(split.train)
         chosen = {} if settings is None else settings.get(name, {})
         if reason is None and settings is None and protocol.search_baselines and BASELINES[name].grid:
             try:
-                chosen = _search(name, split, protocol)
-            except (DataError, DivergedError) as error:
-                beside.not_searched[name] = str(error).removesuffix(".")
+                chosen = _search(name, *search_on(), protocol)
+            except (DataError, DivergedError, MemoryError) as error:
+                beside.not_searched[name] = (str(error) or "there is not enough memory").removesuffix(".")
         if reason is None:
             try:
                 scorer = BASELINES[name].fit(split.train, known=split.known, **chosen)
@@ -119,14 +121,15 @@ def _rank(
     )
 
 
-def _search(name: str, split: Split, protocol: Protocol) -> dict[str, Any]:
-    """The settings of the grid that are best on events held out of training.
-
-    Raises `DataError` where too few events are there for it, and `DivergedError` where all settings diverge.
-    """
+def _search_events(split: Split) -> tuple[Split, Targets, Seen]:
+    """The split to search settings within, and what is asked there; raises `DataError` where it has too few events."""
     within = split if split.validation is not None else _cut_again(split)
     held_out = within.test if within.validation is None else within.validation
-    targets, seen = Targets.of(held_out), within.seen_before(held_out)
+    return within, Targets.of(held_out), within.seen_before(held_out)
+
+
+def _search(name: str, within: Split, targets: Targets, seen: Seen, protocol: Protocol) -> dict[str, Any]:
+    """The settings of the grid that are best on these targets; raises `DivergedError` where all settings diverge."""
     values: list[tuple[float, Mapping[str, Any]]] = []
     for settings in BASELINES[name].grid:
         try:
