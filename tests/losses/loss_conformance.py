@@ -7,21 +7,21 @@ import pytest
 import torch
 from torch import Tensor
 
-from shortlist.losses import InBatch
+from shortlist.losses import Positives
 
 Reduction = Literal["sum", "mean"]
 
 
 def random_batch(
     seed: int, *, positives: int = 7, items: int = 4, width: int = 3, dtype: torch.dtype = torch.float64
-) -> tuple[Tensor, Tensor, InBatch]:
+) -> tuple[Tensor, Tensor, Positives]:
     """Query vectors, unique item vectors and positives with weights and log_q; every item is named at least once."""
     generator = np.random.default_rng(seed)
     _, column, counts = np.unique(generator.integers(items, size=positives), return_inverse=True, return_counts=True)
     queries = generator.normal(size=(positives, width))
     vectors = generator.normal(size=(len(counts), width))
     share = generator.dirichlet(np.ones(len(counts)))
-    batch = InBatch(
+    batch = Positives(
         column=torch.from_numpy(column),
         counts=torch.from_numpy(counts),
         weights=torch.from_numpy(generator.uniform(0.5, 2, positives)).to(dtype),
@@ -33,7 +33,7 @@ def random_batch(
 class LossConformance:
     """Inherit this, name the class `Test…` and define `loss`."""
 
-    def loss(self, queries: Tensor, items: Tensor, batch: InBatch, reduction: Reduction) -> Tensor:
+    def loss(self, queries: Tensor, items: Tensor, batch: Positives, reduction: Reduction) -> Tensor:
         raise NotImplementedError
 
     @pytest.mark.parametrize("reduction", ["sum", "mean"])
@@ -59,7 +59,7 @@ class LossConformance:
         queries, items, batch = random_batch(1)
         assert batch.weights is not None
         order = torch.tensor([3, 0, 6, 1, 5, 2, 4])
-        shuffled = InBatch(batch.column[order], batch.counts, batch.weights[order], batch.log_q)
+        shuffled = Positives(batch.column[order], batch.counts, batch.weights[order], batch.log_q)
         torch.testing.assert_close(
             self.loss(queries[order], items, shuffled, reduction), self.loss(queries, items, batch, reduction)
         )
@@ -69,7 +69,7 @@ class LossConformance:
         queries, items, batch = random_batch(2)
         assert batch.log_q is not None
         order = torch.arange(len(items) - 1, -1, -1)
-        turned = InBatch(len(items) - 1 - batch.column, batch.counts[order], batch.weights, batch.log_q[order])
+        turned = Positives(len(items) - 1 - batch.column, batch.counts[order], batch.weights, batch.log_q[order])
         torch.testing.assert_close(
             self.loss(queries, items[order], turned, reduction), self.loss(queries, items, batch, reduction)
         )
@@ -81,16 +81,16 @@ class LossConformance:
         kept = torch.tensor([0, 2, 3, 5, 6])
         weights = torch.zeros_like(batch.weights)
         weights[kept] = batch.weights[kept]
-        masked = InBatch(batch.column, batch.counts, weights, batch.log_q)
-        dropped = InBatch(batch.column[kept], batch.counts, batch.weights[kept], batch.log_q)
+        masked = Positives(batch.column, batch.counts, weights, batch.log_q)
+        dropped = Positives(batch.column[kept], batch.counts, batch.weights[kept], batch.log_q)
         torch.testing.assert_close(
             self.loss(queries, items, masked, reduction), self.loss(queries[kept], items, dropped, reduction)
         )
 
     def test_weights_of_one_are_no_weights(self) -> None:
         queries, items, batch = random_batch(4)
-        ones = InBatch(batch.column, batch.counts, torch.ones(len(queries)), batch.log_q)
-        none = InBatch(batch.column, batch.counts, None, batch.log_q)
+        ones = Positives(batch.column, batch.counts, torch.ones(len(queries)), batch.log_q)
+        none = Positives(batch.column, batch.counts, None, batch.log_q)
         torch.testing.assert_close(
             self.loss(queries, items, ones, "mean"), self.loss(queries, items, none, "mean"), rtol=0, atol=0
         )
@@ -98,13 +98,13 @@ class LossConformance:
     def test_mean_does_not_change_when_all_weights_are_scaled(self) -> None:
         queries, items, batch = random_batch(5)
         assert batch.weights is not None
-        scaled = InBatch(batch.column, batch.counts, 1_000 * batch.weights, batch.log_q)
+        scaled = Positives(batch.column, batch.counts, 1_000 * batch.weights, batch.log_q)
         torch.testing.assert_close(self.loss(queries, items, scaled, "mean"), self.loss(queries, items, batch, "mean"))
 
     def test_sum_grows_with_the_scale_of_the_weights(self) -> None:
         queries, items, batch = random_batch(6)
         assert batch.weights is not None
-        scaled = InBatch(batch.column, batch.counts, 3 * batch.weights, batch.log_q)
+        scaled = Positives(batch.column, batch.counts, 3 * batch.weights, batch.log_q)
         torch.testing.assert_close(
             self.loss(queries, items, scaled, "sum"), 3 * self.loss(queries, items, batch, "sum")
         )

@@ -11,19 +11,19 @@ from hypothesis import strategies as st
 from loss_conformance import LossConformance, Reduction, random_batch
 from torch import Tensor
 
-from shortlist.losses import InBatch, in_batch_softmax
+from shortlist.losses import Positives, in_batch_softmax
 
-MODULE = importlib.import_module("shortlist.losses.in_batch_softmax")
+MODULE = importlib.import_module("shortlist.losses.tiled_softmax")
 Floats = npt.NDArray[np.float64]
 
 
 class TestConformance(LossConformance):
-    def loss(self, queries: Tensor, items: Tensor, batch: InBatch, reduction: Reduction) -> Tensor:
+    def loss(self, queries: Tensor, items: Tensor, batch: Positives, reduction: Reduction) -> Tensor:
         return in_batch_softmax(queries, items, batch, reduction=reduction)
 
 
 class TestConformanceWithEveryOption(LossConformance):
-    def loss(self, queries: Tensor, items: Tensor, batch: InBatch, reduction: Reduction) -> Tensor:
+    def loss(self, queries: Tensor, items: Tensor, batch: Positives, reduction: Reduction) -> Tensor:
         return in_batch_softmax(
             queries, items, batch, reduction=reduction, temperature=0.3, remove_accidental_hits=True
         )
@@ -86,9 +86,10 @@ def test_unique_items_give_the_loss_and_gradients_of_all_columns(
     weights, log_q = batch.weights, batch.log_q
     assert weights is not None
     assert log_q is not None
-    batch = InBatch(batch.column, batch.counts, weights if weighted else None, log_q if with_log_q else None)
+    batch = Positives(batch.column, batch.counts, weights if weighted else None, log_q if with_log_q else None)
     with pytest.MonkeyPatch.context() as patch:
-        patch.setattr(MODULE, "TILE_ROWS", tile)
+        patch.setattr(MODULE, "MIN_ROWS", tile)
+        patch.setattr(MODULE, "MAX_ROWS", tile)
         loss = in_batch_softmax(
             queries.requires_grad_(),
             vectors.requires_grad_(),
@@ -138,7 +139,7 @@ def test_float32_stays_near_the_plain_formula_over_more_rows_than_a_tile() -> No
 QUERIES = torch.tensor([[1.0], [0.0], [1.0]], dtype=torch.float64)
 ITEMS = torch.tensor([[math.log(2)], [0.0]], dtype=torch.float64)
 COLUMN, COUNTS = torch.tensor([0, 0, 1]), torch.tensor([2, 1])
-PLAIN = InBatch(COLUMN, COUNTS)
+PLAIN = Positives(COLUMN, COUNTS)
 
 
 def test_loss_by_hand() -> None:
@@ -156,7 +157,7 @@ def test_loss_without_accidental_hits_by_hand() -> None:
 def test_log_q_correction_by_hand() -> None:
     # Odds are divided by q = 2/3 and 1/3. Row 0: 3, 3, 3; row 1: 1.5, 1.5, 3; row 2: 3, 3, 3.
     # Own over all: 1/3, 1/4, 1/3; ln(3 · 4 · 3).
-    batch = InBatch(COLUMN, COUNTS, log_q=torch.log(torch.tensor([2 / 3, 1 / 3], dtype=torch.float64)))
+    batch = Positives(COLUMN, COUNTS, log_q=torch.log(torch.tensor([2 / 3, 1 / 3], dtype=torch.float64)))
     assert in_batch_softmax(QUERIES, ITEMS, batch, reduction="sum").item() == pytest.approx(math.log(36))
 
 
@@ -168,13 +169,13 @@ def test_temperature_by_hand() -> None:
 
 def test_weighted_mean_by_hand() -> None:
     # (1 · ln 2.5 + 2 · ln 3 + 1 · ln 5) / 4, since the weights add up to 4.
-    batch = InBatch(COLUMN, COUNTS, weights=torch.tensor([1.0, 2.0, 1.0]))
+    batch = Positives(COLUMN, COUNTS, weights=torch.tensor([1.0, 2.0, 1.0]))
     assert in_batch_softmax(QUERIES, ITEMS, batch).item() == pytest.approx(math.log(2.5 * 9 * 5) / 4)
 
 
 def test_one_positive_alone_has_nothing_to_learn() -> None:
     query, item = torch.tensor([[2.0]], requires_grad=True), torch.tensor([[5.0]], requires_grad=True)
-    loss = in_batch_softmax(query, item, InBatch(torch.tensor([0]), torch.tensor([1])))
+    loss = in_batch_softmax(query, item, Positives(torch.tensor([0]), torch.tensor([1])))
     loss.backward()  # type: ignore[no-untyped-call]
     assert loss.item() == 0
     assert query.grad is not None
@@ -185,7 +186,7 @@ def test_one_positive_alone_has_nothing_to_learn() -> None:
 def test_scores_of_ten_thousand_stay_finite(hits_out: bool) -> None:
     queries = torch.tensor([[100.0, 0], [-100, 0], [0, 100]], requires_grad=True)
     items = torch.tensor([[100.0, 0], [0, -100]], requires_grad=True)
-    batch = InBatch(torch.tensor([0, 0, 1]), torch.tensor([2, 1]))
+    batch = Positives(torch.tensor([0, 0, 1]), torch.tensor([2, 1]))
     loss = in_batch_softmax(queries, items, batch, reduction="sum", remove_accidental_hits=hits_out)
     loss.backward()  # type: ignore[no-untyped-call]
     # Row 0: its own item wins by 10⁴, so only the twin counts: ln 2, or 0 without it. Rows 1 and 2 lose by 10⁴, row 2

@@ -8,6 +8,7 @@ from hypothesis import strategies as st
 
 from shortlist.features import Numbers, RowLists, Rows
 from shortlist.models import Bag, Columns
+from shortlist.models.embeddings import MeanOfLists
 
 LISTS = st.lists(st.lists(st.integers(0, 99), max_size=5), min_size=1, max_size=12)
 
@@ -23,19 +24,21 @@ def test_taken_lists_equal_plain_indexing(lists: list[list[int]], data: st.DataO
     rows = data.draw(st.lists(st.integers(0, len(lists) - 1), max_size=15))
     bag = Columns({"tags": ragged(lists)}).take(torch.tensor(rows, dtype=torch.int64))["tags"]
     assert isinstance(bag, Bag)
-    starts = [*bag.offsets.tolist(), len(bag.rows)]
+    starts = np.cumsum([0, *bag.lengths.tolist()])
     taken = [bag.rows[start:stop].tolist() for start, stop in itertools.pairwise(starts)]
     assert taken == [lists[row] for row in rows]
-    assert bag.rows.dtype == bag.offsets.dtype == torch.int32
+    assert bag.owner.tolist() == [place for place, row in enumerate(rows) for _ in lists[row]]
+    assert bag.rows.dtype == bag.owner.dtype == torch.int64
 
 
 @settings(deadline=None, max_examples=20)
 @given(lists=LISTS)
 def test_mean_over_a_bag_equals_the_mean_of_each_list(lists: list[list[int]]) -> None:
-    table = torch.nn.EmbeddingBag(100, 2, mode="mean")
+    table = MeanOfLists(100, 2)
+    torch.nn.init.normal_(table.weight)
     bag = Columns({"tags": ragged(lists)}).take(torch.arange(len(lists)))["tags"]
     assert isinstance(bag, Bag)
-    for values, mean in zip(lists, table(bag.rows, bag.offsets), strict=True):
+    for values, mean in zip(lists, table(bag), strict=True):
         expected = table.weight[values].mean(dim=0) if values else torch.zeros(2)
         torch.testing.assert_close(mean, expected)
 

@@ -13,6 +13,7 @@ from safetensors.torch import load
 import shortlist as sl
 from shortlist.features import Encoded, FittedFeature, Numbers, RowLists, Rows, encode
 from shortlist.models import Columns, ExportedTowers, Tower, export_towers
+from shortlist.training import make_optimizer
 
 FILE = "weights.safetensors"
 Saved = tuple[sl.TwoTower, ExportedTowers]
@@ -152,11 +153,10 @@ def test_graph_holds_no_loop(saved: Saved) -> None:
 
 
 def test_tower_with_sparse_gradients_is_saved_all_the_same(
-    kitchen_features: sl.Features, monkeypatch: pytest.MonkeyPatch
+    kitchen_features: sl.Features,
 ) -> None:
-    monkeypatch.setattr("shortlist.models.tower.SPARSE_FROM_ROWS", 1)
     model = sl.TwoTower(kitchen_features, [4])
-    model.item.sparse_gradients(True)
+    make_optimizer(sl.LazyAdam(), model)
     towers = export_towers(model, FILE)
     columns = random_columns(kitchen_features.item, 5, np.random.default_rng(0), 3)
     assert_same(model.item, towers.item, towers.weights, columns, 5)

@@ -12,7 +12,7 @@ from kitchen import fit_kitchen_features, kitchen_data
 import shortlist as sl
 from shortlist.errors import SettingsError
 from shortlist.features import Encoded, FittedFeature, Numbers, RowLists, Rows, encode
-from shortlist.models import Columns, Tower
+from shortlist.models import Columns, EmbeddingTable, Tower
 
 Floats = npt.NDArray[np.float64]
 ERF = np.vectorize(math.erf)
@@ -227,8 +227,7 @@ def linears(model: sl.TwoTower) -> list[torch.nn.Linear]:
 
 
 def tables(model: sl.TwoTower) -> list[torch.Tensor]:
-    kinds = torch.nn.Embedding | torch.nn.EmbeddingBag
-    return [module.weight for module in model.modules() if isinstance(module, kinds)]
+    return [module.weight for module in model.modules() if isinstance(module, EmbeddingTable)]
 
 
 def test_keras_draws_embeddings_from_a_uniform_of_a_twentieth() -> None:

@@ -183,11 +183,12 @@ class TestExactlyOne:
             ),
             (
                 {"training": {"optimizer": {"adagrad": {}, "adamw": {}}}},
-                "training.optimizer: exactly one of adagrad, adamw must be named, but adagrad, adamw is.",
+                "training.optimizer: exactly one of adagrad, rowwise_adagrad, lazy_adam, adamw must be named, but "
+                "adagrad, adamw is.",
             ),
             (
                 {"training": {"loss": {}}},
-                "training.loss: exactly one of in_batch_softmax must be named, but none is.",
+                "training.loss: exactly one of in_batch_softmax, full_softmax must be named, but none is.",
             ),
         ],
         ids=["split", "optimizer", "loss"],
@@ -354,7 +355,10 @@ class TestOverride:
         assert changed.training.optimizer.chosen == Adagrad(0.5, initial_accumulator=0.1, epsilon=1e-7)
 
     def test_two_kinds_at_once_are_refused(self) -> None:
-        with pytest.raises(SettingsError, match="exactly one of adagrad, adamw must be named, but adagrad, adamw is"):
+        with pytest.raises(
+            SettingsError,
+            match="lazy_adam, adamw must be named, but adagrad, adamw is",
+        ):
             load_preset("tutorial").override({"training": {"optimizer": {"adamw": {}, "adagrad": {}}}})
 
     def test_changes_are_checked(self) -> None:

@@ -8,7 +8,7 @@ from torch import Tensor
 
 import shortlist as sl
 from shortlist.errors import DivergedError, SettingsError
-from shortlist.losses import InBatch, in_batch_softmax
+from shortlist.losses import Positives, in_batch_softmax
 from shortlist.training import Epoch, Events, History, Tables, fit, make_optimizer
 
 Weights = dict[str, Tensor]
@@ -27,7 +27,7 @@ def train_once(
     *,
     seed: int = 0,
     epochs: int = 3,
-    loss: Callable[[Tensor, Tensor, InBatch], Tensor] = in_batch_softmax,
+    loss: Callable[[Tensor, Tensor, Positives], Tensor] = in_batch_softmax,
     optimizer: sl.Adagrad | sl.AdamW | None = None,
     training: sl.Training | None = None,
     validate: Callable[[], dict[str, float]] | None = None,
@@ -69,7 +69,7 @@ def test_same_seed_gives_the_same_weights_and_history_to_the_bit(
 def test_same_seed_gives_the_same_weights_with_sparse_gradients(
     events: Events, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr("shortlist.models.tower.SPARSE_FROM_ROWS", 1)
+    monkeypatch.setattr("shortlist.training.optimizers.make.SPARSE_FROM_ROWS", 1)
     (first, weights), (second, again) = (train_once(events, seed=5) for _ in range(2))
     assert losses(first) == losses(second)
     for name, values in weights.items():
@@ -126,18 +126,18 @@ def test_loss_of_an_epoch_is_the_mean_over_its_batches(events: Events) -> None:
     # 64 events in batches of 20 are four steps; the fake losses are 1, 2, 3, 4 and then 5, 6, 7, 8.
     steps = iter(range(1, 100))
 
-    def counted(queries: Tensor, items: Tensor, batch: InBatch) -> Tensor:
+    def counted(queries: Tensor, items: Tensor, batch: Positives) -> Tensor:
         return 0 * queries.sum() + next(steps)
 
     history, _ = train_once(events, epochs=2, loss=counted)
     assert losses(history) == [2.5, 6.5]
 
 
-def broken_at(step: int, value: float) -> Callable[[Tensor, Tensor, InBatch], Tensor]:
+def broken_at(step: int, value: float) -> Callable[[Tensor, Tensor, Positives], Tensor]:
     """A loss that is `value` at one step, counted from 1."""
     steps: Iterator[int] = iter(range(1, 1_000))
 
-    def loss(queries: Tensor, items: Tensor, batch: InBatch) -> Tensor:
+    def loss(queries: Tensor, items: Tensor, batch: Positives) -> Tensor:
         plain = in_batch_softmax(queries, items, batch)
         return plain * value if next(steps) == step else plain
 
@@ -176,11 +176,11 @@ def test_broken_step_does_not_touch_the_weights(events: Events) -> None:
     assert all(torch.equal(values, before[name]) for name, values in model.state_dict().items())
 
 
-def undefined_at(step: int) -> Callable[[Tensor, Tensor, InBatch], Tensor]:
+def undefined_at(step: int) -> Callable[[Tensor, Tensor, Positives], Tensor]:
     """A loss that is finite throughout and has no gradient at one step: that of √0 is infinite, and 0 times it NaN."""
     steps: Iterator[int] = iter(range(1, 1_000))
 
-    def loss(queries: Tensor, items: Tensor, batch: InBatch) -> Tensor:
+    def loss(queries: Tensor, items: Tensor, batch: Positives) -> Tensor:
         plain = in_batch_softmax(queries, items, batch)
         return plain + (0 * queries.sum()).sqrt() if next(steps) == step else plain
 

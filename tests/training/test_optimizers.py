@@ -5,7 +5,9 @@ import torch
 
 import shortlist as sl
 from shortlist.losses import in_batch_softmax
-from shortlist.training import Events, KerasAdagrad, Tables, make_optimizer
+from shortlist.models import EmbeddingTable
+from shortlist.settings import AnyOptimizer
+from shortlist.training import Events, KerasAdagrad, LazyAdam, Tables, make_optimizer
 
 Floats = npt.NDArray[np.float64]
 
@@ -113,7 +115,7 @@ def test_step_gives_the_value_of_its_closure() -> None:
 @pytest.fixture
 def events(monkeypatch: pytest.MonkeyPatch) -> Events:
     """Tables of 11 users, 5 items and 8 words; a table is large from 8 rows on."""
-    monkeypatch.setattr("shortlist.models.tower.SPARSE_FROM_ROWS", 8)
+    monkeypatch.setattr("shortlist.training.optimizers.make.SPARSE_FROM_ROWS", 8)
     data = sl.Dataset(
         {"user": range(10), "item": [0, 1, 2, 3] * 2 + [0, 1]},
         items={"item": range(4), "title": ["a b c", "d e f", "", "a"]},
@@ -124,7 +126,7 @@ def events(monkeypatch: pytest.MonkeyPatch) -> Events:
     return Events(Tables(features, data), data)
 
 
-def one_step(events: Events, choice: sl.Adagrad | sl.AdamW) -> sl.TwoTower:
+def one_step(events: Events, choice: AnyOptimizer) -> sl.TwoTower:
     model = sl.TwoTower(events.tables.features, [4])
     optimizer = make_optimizer(choice, model)
     batch = events.batch(torch.arange(len(events)), None)
@@ -136,8 +138,7 @@ def one_step(events: Events, choice: sl.Adagrad | sl.AdamW) -> sl.TwoTower:
 
 def sparse_by_rows(model: sl.TwoTower) -> dict[int, bool]:
     """The number of rows of each table, and whether its gradient came as the rows used."""
-    kinds = torch.nn.Embedding | torch.nn.EmbeddingBag
-    tables = [module.weight for module in model.modules() if isinstance(module, kinds)]
+    tables = [module.weight for module in model.modules() if isinstance(module, EmbeddingTable)]
     return {len(table): table.grad is not None and table.grad.is_sparse for table in tables}
 
 
@@ -153,14 +154,14 @@ def test_changing_the_optimiser_changes_the_kind_of_gradient_back(events: Events
     model = sl.TwoTower(events.tables.features, [4])
     make_optimizer(sl.Adagrad(), model)
     make_optimizer(sl.AdamW(), model)
-    assert not any(getattr(module, "sparse", False) for module in model.modules())
+    assert not any(getattr(module, "sparse_gradients", False) for module in model.modules())
 
 
 def test_model_moves_the_same_whether_its_tables_count_as_large_or_not(
     events: Events, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     sparse = one_step(events, sl.Adagrad()).state_dict()
-    monkeypatch.setattr("shortlist.models.tower.SPARSE_FROM_ROWS", 1_000)
+    monkeypatch.setattr("shortlist.training.optimizers.make.SPARSE_FROM_ROWS", 1_000)
     dense = one_step(events, sl.Adagrad()).state_dict()
     for name, weights in sparse.items():
         torch.testing.assert_close(weights, dense[name], rtol=1e-6, atol=1e-6)
@@ -173,3 +174,94 @@ def test_adamw_gets_every_choice(events: Events) -> None:
     assert group["weight_decay"] == 0.25
     assert group["betas"] == (0.75, 0.875)
     assert group["eps"] == 0.125
+
+
+def row_gradients(steps: int, generator: torch.Generator) -> list[tuple[torch.Tensor, torch.Tensor]]:
+    """Sparse gradients of a table [8, 3], and the same ones dense. Rows 6 and 7 are never used."""
+    pairs = []
+    for _ in range(steps):
+        rows = torch.randint(6, (1, 5), generator=generator)
+        values = torch.randn(5, 3, generator=generator)
+        sparse = torch.sparse_coo_tensor(rows, values, (8, 3), check_invariants=True)
+        pairs.append((sparse, torch.zeros(8, 3).index_add_(0, rows[0], values)))
+    return pairs
+
+
+def test_rowwise_adagrad_by_hand() -> None:
+    # The row's mean square is (3² + 1²) / 2 = 5; 1 − 0.5 · 3 / √(0.1 + 5 + 3.9) = 0.5, and 1 − 0.5 · 1 / 3 = 0.8333.
+    table = torch.nn.Parameter(torch.ones(2, 2))
+    optimizer = KerasAdagrad([{"params": [table], "rowwise": True}], 0.5, 0.1, 3.9)
+    table.grad = torch.tensor([[3.0, 1.0], [0.0, 0.0]])
+    optimizer.step()
+    torch.testing.assert_close(table.detach(), torch.tensor([[0.5, 5 / 6], [1.0, 1.0]]))
+    assert optimizer.state[table]["accumulator"].shape == (2, 1)
+
+
+def test_rowwise_adagrad_moves_alike_by_sparse_and_dense_gradients() -> None:
+    moved = []
+    for kind in (0, 1):
+        generator = torch.Generator().manual_seed(3)
+        table = torch.nn.Parameter(torch.randn(8, 3, generator=generator))
+        optimizer = KerasAdagrad([{"params": [table], "rowwise": True}], 0.1, 0.1, 1e-7)
+        for pair in row_gradients(10, generator):
+            table.grad = pair[kind]
+            optimizer.step()
+        moved.append(table.detach())
+    torch.testing.assert_close(*moved, rtol=1e-6, atol=1e-6)
+
+
+def test_rowwise_adagrad_accumulates_rows_of_tables_and_weights_of_layers(events: Events) -> None:
+    model = sl.TwoTower(events.tables.features, [4])
+    optimizer = make_optimizer(sl.RowwiseAdagrad(), model)
+    for module in model.modules():
+        if isinstance(module, EmbeddingTable):
+            assert optimizer.state[module.weight]["accumulator"].shape == (len(module.weight), 1)
+        elif isinstance(module, torch.nn.Linear):
+            assert optimizer.state[module.weight]["accumulator"].shape == module.weight.shape
+
+
+@pytest.mark.parametrize("decay", [0.0, 0.1])
+def test_lazy_adam_moves_dense_weights_as_adamw_does(decay: float) -> None:
+    generator = torch.Generator().manual_seed(0)
+    start = torch.randn(4, 3, generator=generator)
+    lazy, proper = torch.nn.Parameter(start.clone()), torch.nn.Parameter(start.clone())
+    ours = LazyAdam([lazy], sl.LazyAdam(learning_rate=0.05, weight_decay=decay))
+    theirs = torch.optim.AdamW([proper], lr=0.05, weight_decay=decay)
+    for _ in range(20):
+        lazy.grad = proper.grad = torch.randn(4, 3, generator=generator)
+        ours.step()
+        theirs.step()
+    torch.testing.assert_close(lazy, proper)
+
+
+def test_lazy_adam_moves_rows_used_in_every_step_as_adamw_does_and_leaves_the_others_to_the_bit() -> None:
+    generator = torch.Generator().manual_seed(1)
+    start = torch.randn(5, 3, generator=generator)
+    lazy, proper = torch.nn.Parameter(start.clone()), torch.nn.Parameter(start.clone())
+    ours = LazyAdam([lazy], sl.LazyAdam(learning_rate=0.05, weight_decay=0.1))
+    theirs = torch.optim.AdamW([proper], lr=0.05, weight_decay=0.1)
+    rows = torch.tensor([[3, 1, 3]])
+    for _ in range(10):
+        values = torch.randn(3, 3, generator=generator)
+        lazy.grad = torch.sparse_coo_tensor(rows, values, (5, 3), check_invariants=True)
+        proper.grad = torch.zeros(5, 3).index_add_(0, rows[0], values)
+        ours.step()
+        theirs.step()
+    torch.testing.assert_close(lazy[[1, 3]], proper[[1, 3]])
+    assert torch.equal(lazy[[0, 2, 4]], start[[0, 2, 4]])
+
+
+def test_lazy_adams_moments_stand_still_while_a_row_is_not_used() -> None:
+    # Step 1 uses row 0 with g = 1, step 2 row 1, step 3 row 0 with g = −1, t = 3 there: m = 0.9 · 0.1 − 0.1 = −0.01.
+    table = torch.nn.Parameter(torch.zeros(2, 1))
+    optimizer = LazyAdam([table], sl.LazyAdam(learning_rate=1.0))
+    for row, value in ((0, 1.0), (1, 1.0), (0, -1.0)):
+        table.grad = torch.sparse_coo_tensor(torch.tensor([[row]]), [[value]], (2, 1), check_invariants=True)
+        optimizer.step()
+    square = 0.999 * 0.001 + 0.001
+    last = -0.01 / (1 - 0.9**3) / ((square / (1 - 0.999**3)) ** 0.5 + 1e-8)
+    assert table[0].item() == pytest.approx(-1.0 - last, rel=1e-5)  # the first step moves by −1
+
+
+def test_lazy_adam_takes_the_gradients_of_every_table_sparse(events: Events) -> None:
+    assert sparse_by_rows(one_step(events, sl.LazyAdam())) == {11: True, 5: True, 8: True}

@@ -16,7 +16,7 @@ from shortlist.errors import DataError, DivergedError
 from shortlist.evaluation import Assessment, Beside, Targets, VectorScores, assess, evaluate_baselines
 from shortlist.experiment.vectors import item_vectors, query_encoder
 from shortlist.models import TwoTower, export_towers
-from shortlist.settings import Adagrad, AdamW, InBatchSoftmax, Protocol, Training
+from shortlist.settings import AnyLoss, AnyOptimizer, Protocol, Training
 from shortlist.settings.experiment import (
     EvaluationSettings,
     FeatureSettings,
@@ -41,8 +41,8 @@ class Run:
     model: TwoTower
     split: Split
     tables: Tables
-    loss: InBatchSoftmax
-    optimizer: Adagrad | AdamW
+    loss: AnyLoss
+    optimizer: AnyOptimizer
     training: Training
     protocol: Protocol
     history: History
@@ -177,7 +177,7 @@ def _experiment(run: Run) -> dict[str, Any]:
         "features": FeatureSettings.of(features),
         "model": ModelSettings(two_tower=run.model.settings),
         "training": TrainingSettings(
-            loss=LossSettings(in_batch_softmax=run.loss),
+            loss=LossSettings.of(run.loss),
             optimizer=OptimizerSettings.of(run.optimizer),
             schedule=run.training,
         ),

@@ -12,9 +12,18 @@ from shortlist.errors import SettingsError
 from shortlist.evaluation import Targets, VectorScores, evaluate
 from shortlist.experiment.run import FitOn, Run
 from shortlist.experiment.vectors import item_vectors, query_encoder
-from shortlist.losses import InBatch, in_batch_softmax
+from shortlist.losses import Positives, full_softmax, in_batch_softmax
 from shortlist.models import TwoTower
-from shortlist.settings import Adagrad, AdamW, Checkpointing, InBatchSoftmax, Protocol, Training
+from shortlist.settings import (
+    Adagrad,
+    AnyLoss,
+    AnyOptimizer,
+    Checkpointing,
+    FullSoftmax,
+    InBatchSoftmax,
+    Protocol,
+    Training,
+)
 from shortlist.training import Checkpoints, Epoch, Events, ProgressBar, Tables, fit, make_optimizer
 
 __all__ = ["train"]
@@ -24,8 +33,8 @@ def train(
     model: TwoTower,
     split: Split,
     *,
-    loss: InBatchSoftmax | None = None,
-    optimizer: Adagrad | AdamW | None = None,
+    loss: AnyLoss | None = None,
+    optimizer: AnyOptimizer | None = None,
     training: Training | None = None,
     protocol: Protocol | None = None,
     progress: bool = True,
@@ -51,7 +60,7 @@ def train(
     model = TwoTower.of(model.features, model.settings)
     model.initialize(training.seed)
     tables = Tables(model.features, split.train)
-    events = Events(tables, split.train)
+    events = Events(tables, split.train, whole_catalogue=isinstance(loss, FullSoftmax))
     validate = _watch(model, tables, split, training, protocol)
     checkpoints = None
     if checkpointing is not None:
@@ -70,7 +79,7 @@ def train(
             loss=_loss_function(loss),
             optimizer=make_optimizer(optimizer, model),
             training=training,
-            log_q=events.log_q() if loss.log_q else None,
+            log_q=events.log_q() if isinstance(loss, InBatchSoftmax) and loss.log_q else None,
             validate=validate,
             on_epoch=hear,
             checkpoints=checkpoints,
@@ -79,9 +88,7 @@ def train(
     return Run(model, split, tables, loss, optimizer, training, protocol, history, fit_on)
 
 
-def _identity(
-    model: TwoTower, split: Split, loss: InBatchSoftmax, optimizer: Adagrad | AdamW, training: Training
-) -> str:
+def _identity(model: TwoTower, split: Split, loss: AnyLoss, optimizer: AnyOptimizer, training: Training) -> str:
     """What is trained on what, as a SHA-256: a checkpoint of anything else is refused. Only its length may change."""
     what = [model.features.to_json(), model.settings, loss, optimizer, dataclasses.replace(training, epochs=1)]
     return hashlib.sha256(f"{what} {split.fingerprint}".encode()).hexdigest()
@@ -95,13 +102,17 @@ def _with_metric(training: Training, protocol: Protocol, decisive: str) -> Train
     return training if training.patience is None else dataclasses.replace(training, metric=decisive)
 
 
-def _loss_function(choice: InBatchSoftmax) -> Callable[[Tensor, Tensor, InBatch], Tensor]:
-    return functools.partial(
-        in_batch_softmax,
-        reduction=choice.reduction,
-        temperature=choice.temperature,
-        remove_accidental_hits=choice.remove_accidental_hits,
-    )
+def _loss_function(choice: AnyLoss) -> Callable[[Tensor, Tensor, Positives], Tensor]:
+    match choice:
+        case InBatchSoftmax():
+            return functools.partial(
+                in_batch_softmax,
+                reduction=choice.reduction,
+                temperature=choice.temperature,
+                remove_accidental_hits=choice.remove_accidental_hits,
+            )
+        case FullSoftmax():
+            return functools.partial(full_softmax, reduction=choice.reduction, temperature=choice.temperature)
 
 
 def _watch(

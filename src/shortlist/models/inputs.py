@@ -12,13 +12,14 @@ __all__ = ["Bag", "Columns", "TowerInput"]
 
 
 class Bag(NamedTuple):
-    """Lists of embedding rows for B batch rows: list b starts at `offsets[b]` of `rows`, as EmbeddingBag wants it."""
+    """Lists of embedding rows for B batch rows, one after another."""
 
-    rows: Tensor  # [M] int32
-    offsets: Tensor  # [B] int32, the start of each list
+    rows: Tensor  # [M] int64, the lists' values
+    owner: Tensor  # [M] int64, the batch row whose list each value stands in, ascending
+    lengths: Tensor  # [B] int64
 
 
-# Rows: int32 [B]. Numbers: float32 [B, D]. Lists: a Bag in training, padded int64 [B, L] in a saved tower.
+# Rows: int64 [B]. Numbers: float32 [B, D]. Lists: a Bag in training, padded int64 [B, L] in a saved tower.
 TowerInput = Tensor | Bag
 
 
@@ -45,17 +46,19 @@ class Columns:
 
     def take(self, rows: Tensor) -> dict[str, TowerInput]:
         """The inputs of a tower for these table rows [B] int64."""
-        taken: dict[str, TowerInput] = {name: column[rows] for name, column in self._flat.items()}
+        taken: dict[str, TowerInput] = {}
+        for name, column in self._flat.items():
+            values = column.index_select(0, rows)  # several times faster than column[rows]
+            taken[name] = values if values.is_floating_point() else values.long()  # torch gathers fastest by int64
         for name, (offsets, values) in self._lists.items():
             taken[name] = _take_lists(offsets, values, rows)
         return taken
 
 
 def _take_lists(offsets: Tensor, values: Tensor, rows: Tensor) -> Bag:
-    starts = offsets[rows]
-    lengths = offsets[rows + 1] - starts
-    ends = lengths.cumsum(0)
-    new_starts = ends - lengths
-    shift = torch.repeat_interleave(starts - new_starts, lengths)
-    positions = torch.arange(len(shift), device=shift.device) + shift
-    return Bag(values[positions], new_starts.to(torch.int32))
+    starts = offsets.index_select(0, rows)
+    lengths = offsets.index_select(0, rows + 1) - starts
+    owner = torch.repeat_interleave(lengths)
+    first = lengths.cumsum(0) - lengths  # where each list starts in the bag
+    positions = torch.arange(len(owner), device=rows.device) + (starts - first).index_select(0, owner)
+    return Bag(values.index_select(0, positions).long(), owner, lengths)

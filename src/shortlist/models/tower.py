@@ -9,14 +9,12 @@ from torch import Tensor, nn
 
 from shortlist.features import FittedFeature
 from shortlist.features.lists import FittedLists
-from shortlist.models.inputs import Bag, TowerInput
+from shortlist.models.embeddings import EmbeddingTable, MeanOfLists
+from shortlist.models.inputs import TowerInput
 from shortlist.settings.model import TwoTowerSettings
 
 __all__ = ["Tower"]
 
-# From this many rows on, a table's gradient is kept as the rows used (where the optimiser can take it): a dense
-# gradient costs a pass over the whole table in every step, a sparse one a sort of the rows used.
-SPARSE_FROM_ROWS = 32_768
 ACTIVATIONS: dict[str, type[nn.Module]] = {"relu": nn.ReLU, "gelu": nn.GELU, "tanh": nn.Tanh, "silu": nn.SiLU}
 
 
@@ -69,7 +67,7 @@ class Tower(nn.Module):
         """Draw all weights anew: as Keras does ("keras"), or as PyTorch does ("torch")."""
         with torch.no_grad():
             for module in self.modules():
-                if isinstance(module, nn.Embedding | nn.EmbeddingBag):
+                if isinstance(module, EmbeddingTable):
                     if init == "keras":
                         module.weight.uniform_(-0.05, 0.05, generator=generator)
                     else:
@@ -83,33 +81,9 @@ class Tower(nn.Module):
                         bound = 1 / math.sqrt(module.in_features)
                         module.bias.uniform_(-bound, bound, generator=generator)
 
-    def sparse_gradients(self, allowed: bool) -> None:
-        """Keep the gradients of large tables as the rows used, where the optimiser can take them so."""
-        for module in self.modules():
-            if isinstance(module, nn.Embedding | nn.EmbeddingBag):
-                module.sparse = allowed and module.num_embeddings >= SPARSE_FROM_ROWS
-
-
-class _Lists(nn.Module):
-    """The mean embedding of each list; zeros for an empty one."""
-
-    def __init__(self, num_rows: int, width: int) -> None:
-        super().__init__()
-        self.table = nn.EmbeddingBag(num_rows, width, mode="mean")
-
-    def forward(self, lists: TowerInput) -> Tensor:
-        if isinstance(lists, Bag):
-            means: Tensor = self.table(lists.rows, lists.offsets)
-            return means
-        # A saved tower takes padded lists [B, L] and averages by hand: ONNX would make a loop of EmbeddingBag.
-        filled = (lists != 0).unsqueeze(2).to(self.table.weight.dtype)  # [B, L, 1]
-        vectors = nn.functional.embedding(lists, self.table.weight) * filled  # [B, L, W]
-        return vectors.sum(dim=1) / filled.sum(dim=1).clamp(min=1)
-
 
 def _embedding(feature: FittedFeature) -> nn.Module:
     if feature.num_rows == 0:
         return nn.Identity()
-    if isinstance(feature, FittedLists):
-        return _Lists(feature.num_rows, feature.width)
-    return nn.Embedding(feature.num_rows, feature.width)
+    kind = MeanOfLists if isinstance(feature, FittedLists) else EmbeddingTable
+    return kind(feature.num_rows, feature.width)

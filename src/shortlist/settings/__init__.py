@@ -4,16 +4,32 @@ from shortlist.settings.evaluation import Protocol, parse_metric
 from shortlist.settings.experiment import Experiment, load_experiment, load_preset, merge, preset_names
 from shortlist.settings.model import TwoTowerSettings
 from shortlist.settings.proposal import Proposal, propose
-from shortlist.settings.training import Adagrad, AdamW, Checkpointing, InBatchSoftmax, Training
+from shortlist.settings.training import (
+    Adagrad,
+    AdamW,
+    AnyLoss,
+    AnyOptimizer,
+    Checkpointing,
+    FullSoftmax,
+    InBatchSoftmax,
+    LazyAdam,
+    RowwiseAdagrad,
+    Training,
+)
 
 __all__ = [
     "Adagrad",
     "AdamW",
+    "AnyLoss",
+    "AnyOptimizer",
     "Checkpointing",
     "Experiment",
+    "FullSoftmax",
     "InBatchSoftmax",
+    "LazyAdam",
     "Proposal",
     "Protocol",
+    "RowwiseAdagrad",
     "Training",
     "TwoTowerSettings",
     "load_experiment",

@@ -3,6 +3,7 @@
 import dataclasses
 import importlib.resources
 import tomllib
+import typing
 from collections.abc import Mapping
 from pathlib import Path
 from typing import Annotated, Any, Literal, Self
@@ -12,12 +13,11 @@ from pydantic import BaseModel, BeforeValidator, ConfigDict, Field, PlainSeriali
 
 from shortlist.choice import explain
 from shortlist.data import ColdItems, DataSource, HeldOutUsers, LeaveLastOut, RandomSplit, TimeSplit
-from shortlist.data.splits import SplitChoice
 from shortlist.errors import SettingsError, shorten
 from shortlist.features import FEATURE_KINDS, AnyFeature, Features
 from shortlist.settings.evaluation import Protocol
 from shortlist.settings.model import TwoTowerSettings
-from shortlist.settings.training import Adagrad, AdamW, InBatchSoftmax, Training
+from shortlist.settings.training import Adagrad, AdamW, FullSoftmax, InBatchSoftmax, LazyAdam, RowwiseAdagrad, Training
 
 __all__ = ["Experiment", "load_experiment", "load_preset", "merge", "preset_names"]
 
@@ -37,6 +37,12 @@ class _OneOf(_Section):
             raise ValueError(f"exactly one of {known} must be named, but {', '.join(named) or 'none'} is.")
         return self
 
+    @classmethod
+    def of(cls, choice: Any) -> Self:
+        """The section that names this choice."""
+        kinds = {typing.get_args(field.annotation)[0]: name for name, field in cls.model_fields.items()}
+        return cls(**{kinds[type(choice)]: choice})
+
     @property
     def chosen(self) -> Any:
         """The choice that is named."""
@@ -51,21 +57,6 @@ class SplitSettings(_OneOf):
     leave_last_out: LeaveLastOut | None = None
     cold_items: ColdItems | None = None
     held_out_users: HeldOutUsers | None = None
-
-    @classmethod
-    def of(cls, choice: SplitChoice) -> Self:
-        """The section that names this choice."""
-        match choice:
-            case RandomSplit():
-                return cls(random=choice)
-            case TimeSplit():
-                return cls(time=choice)
-            case LeaveLastOut():
-                return cls(leave_last_out=choice)
-            case ColdItems():
-                return cls(cold_items=choice)
-            case HeldOutUsers():
-                return cls(held_out_users=choice)
 
 
 def _read_feature(value: Any) -> Any:
@@ -120,18 +111,16 @@ class LossSettings(_OneOf):
     """Which loss."""
 
     in_batch_softmax: InBatchSoftmax | None = None
+    full_softmax: FullSoftmax | None = None
 
 
 class OptimizerSettings(_OneOf):
     """Which optimiser."""
 
     adagrad: Adagrad | None = None
+    rowwise_adagrad: RowwiseAdagrad | None = None
+    lazy_adam: LazyAdam | None = None
     adamw: AdamW | None = None
-
-    @classmethod
-    def of(cls, choice: Adagrad | AdamW) -> Self:
-        """The section that names this choice."""
-        return cls(adagrad=choice) if isinstance(choice, Adagrad) else cls(adamw=choice)
 
 
 class TrainingSettings(_Section):

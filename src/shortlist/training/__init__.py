@@ -3,7 +3,7 @@
 from shortlist.training.batches import Batch, Events, Tables
 from shortlist.training.checkpoint import Checkpoints
 from shortlist.training.loop import Epoch, History, fit
-from shortlist.training.optimizers import KerasAdagrad, make_optimizer
+from shortlist.training.optimizers import KerasAdagrad, LazyAdam, make_optimizer
 from shortlist.training.progress import ProgressBar
 
 __all__ = [
@@ -13,6 +13,7 @@ __all__ = [
     "Events",
     "History",
     "KerasAdagrad",
+    "LazyAdam",
     "ProgressBar",
     "Tables",
     "fit",

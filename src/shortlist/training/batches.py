@@ -1,6 +1,7 @@
 """Encoded tables on the device, and batches gathered from them by row: there is no loader."""
 
 import dataclasses
+import functools
 from collections.abc import Iterator
 
 import numpy as np
@@ -9,7 +10,7 @@ from torch import Tensor
 
 from shortlist.data import Dataset
 from shortlist.features import Features, encode
-from shortlist.losses import InBatch
+from shortlist.losses import Positives
 from shortlist.models.inputs import Columns, TowerInput
 
 __all__ = ["Batch", "Events", "Tables"]
@@ -17,15 +18,15 @@ __all__ = ["Batch", "Events", "Tables"]
 
 @dataclasses.dataclass(frozen=True)
 class Batch:
-    """What one step needs: B queries, their positives, and the U unique items among them.
+    """What one step needs: B queries, their positives, and the U items that they are scored against.
 
     `query_inputs` and `item_inputs` go into the towers; `positives` matches each query's own item with its
-    column among the unique ones; `user_rows` [B] says who asks and `item_rows` [U] which items stand there.
+    column among these; `user_rows` [B] says who asks and `item_rows` [U] which items stand there.
     """
 
     query_inputs: dict[str, TowerInput]
     item_inputs: dict[str, TowerInput]
-    positives: InBatch
+    positives: Positives
     user_rows: Tensor
     item_rows: Tensor
 
@@ -40,12 +41,26 @@ class Tables:
         self.users = Columns(encode(features.user, data.users), device)
         self.items = Columns(encode(features.item, data.items), device)
 
+    @functools.cached_property
+    def item_rows(self) -> Tensor:
+        """Every row of the items [N]."""
+        return torch.arange(self.num_items, device=self.device)
+
+    @functools.cached_property
+    def item_inputs(self) -> dict[str, TowerInput]:
+        """The item tower's inputs for the whole catalogue."""
+        return self.items.take(self.item_rows)
+
 
 class Events:
-    """The events of one part of a split over shared tables, encoded once."""
+    """The events of one part of a split over shared tables, encoded once.
 
-    def __init__(self, tables: Tables, data: Dataset) -> None:
+    A batch scores its queries against its own unique items, or against the `whole_catalogue`.
+    """
+
+    def __init__(self, tables: Tables, data: Dataset, *, whole_catalogue: bool = False) -> None:
         self.tables = tables
+        self.whole_catalogue = whole_catalogue
         self.columns = Columns(encode(tables.features.event, data.events), tables.device)
         self.user_rows = torch.from_numpy(data.user_rows).to(tables.device)
         self.item_rows = torch.from_numpy(data.item_rows).to(tables.device)
@@ -81,11 +96,17 @@ class Events:
 
     def batch(self, rows: Tensor, log_q: Tensor | None) -> Batch:
         """The batch of these events [B]."""
-        items, column, counts = torch.unique(self.item_rows[rows], return_inverse=True, return_counts=True)
+        own = self.item_rows[rows]
+        if self.whole_catalogue:
+            items, column, counts = self.tables.item_rows, own, None
+            item_inputs = self.tables.item_inputs
+        else:
+            items, column, counts = torch.unique(own, return_inverse=True, return_counts=True)
+            item_inputs = self.tables.items.take(items)
         return Batch(
             query_inputs=self.query_inputs(rows),
-            item_inputs=self.tables.items.take(items),
-            positives=InBatch(
+            item_inputs=item_inputs,
+            positives=Positives(
                 column=column,
                 counts=counts,
                 weights=None if self.weights is None else self.weights[rows],

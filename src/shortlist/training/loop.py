@@ -12,7 +12,7 @@ from torch import Tensor
 from torch.optim import Optimizer
 
 from shortlist.errors import DivergedError, SettingsError
-from shortlist.losses import InBatch
+from shortlist.losses import Positives
 from shortlist.models import TwoTower
 from shortlist.settings.training import Training
 from shortlist.training.batches import Batch, Events
@@ -21,7 +21,7 @@ from shortlist.training.checkpoint import Checkpoints, Place
 __all__ = ["Epoch", "History", "Loss", "fit"]
 
 # Query vectors [P, D], unique item vectors [U, D] and the positives between them -> a scalar.
-Loss = Callable[[Tensor, Tensor, InBatch], Tensor]
+Loss = Callable[[Tensor, Tensor, Positives], Tensor]
 Validate = Callable[[], dict[str, float]]
 
 

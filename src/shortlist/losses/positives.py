@@ -1,0 +1,43 @@
+"""What every loss is told of the rows that it is for."""
+
+import dataclasses
+from typing import Literal
+
+import torch
+from torch import Tensor
+
+__all__ = ["Positives", "Reduction", "exact_dtype"]
+
+Reduction = Literal["sum", "mean"]
+
+
+@dataclasses.dataclass(frozen=True)
+class Positives:
+    """The positives of one step among the items that it scores. P positives, U different items.
+
+    `column` [P] int64 says which of the items is each positive's own. `counts` [U] says how many times each item stands
+    among the candidates, None for once each. `weights` [P] multiplies each positive's loss; `log_q` [U] is the log of
+    the probability with which each item comes to stand there.
+    """
+
+    column: Tensor
+    counts: Tensor | None = None
+    weights: Tensor | None = None
+    log_q: Tensor | None = None
+
+    def row_weights(self, vectors: Tensor, reduction: Reduction) -> Tensor:
+        """What each row's loss counts in the whole [P], in the vectors' dtype but no less than float32.
+
+        "sum" takes the weights as they are, "mean" divides them by their sum.
+        """
+        dtype = exact_dtype(vectors)
+        if self.weights is None:
+            share = 1 / len(self.column) if reduction == "mean" else 1.0
+            return torch.full((len(self.column),), share, dtype=dtype, device=vectors.device)
+        weights = self.weights.to(dtype)
+        return weights / weights.sum() if reduction == "mean" else weights
+
+
+def exact_dtype(vectors: Tensor) -> torch.dtype:
+    """The dtype for what must not lose digits: float32, and float64 for float64."""
+    return torch.promote_types(vectors.dtype, torch.float32)

@@ -1,0 +1,50 @@
+"""From a choice to an optimiser over a model's weights."""
+
+from typing import Any
+
+import torch
+from torch.optim import AdamW as TorchAdamW
+from torch.optim import Optimizer
+
+from shortlist.models import EmbeddingTable
+from shortlist.settings.training import Adagrad, AdamW, AnyOptimizer, RowwiseAdagrad
+from shortlist.settings.training import LazyAdam as LazyAdamChoice
+from shortlist.training.optimizers.adagrad import KerasAdagrad
+from shortlist.training.optimizers.lazy_adam import LazyAdam
+
+__all__ = ["make_optimizer"]
+
+# From this many rows on Adagrad takes a table's gradient as the rows used: a dense one costs a pass over the whole
+# table in every step, a sparse one a sort of the rows used. Both move the weights alike.
+SPARSE_FROM_ROWS = 8_192
+
+
+def make_optimizer(choice: AnyOptimizer, model: torch.nn.Module) -> Optimizer:
+    """The optimiser over the model's weights, and the kind of gradient that it takes set in the model's tables."""
+    tables = [module for module in model.modules() if isinstance(module, EmbeddingTable)]
+    for table in tables:
+        match choice:
+            case Adagrad() | RowwiseAdagrad():
+                table.sparse_gradients = len(table.weight) >= SPARSE_FROM_ROWS
+            case LazyAdamChoice():  # of any size, for lazy and dense steps differ
+                table.sparse_gradients = True
+            case AdamW():
+                table.sparse_gradients = False
+    match choice:
+        case Adagrad():
+            return KerasAdagrad(model.parameters(), choice.learning_rate, choice.initial_accumulator, choice.epsilon)
+        case RowwiseAdagrad():
+            of_tables = [table.weight for table in tables]
+            others = [weight for weight in model.parameters() if all(weight is not table for table in of_tables)]
+            groups: list[dict[str, Any]] = [{"params": of_tables, "rowwise": True}, {"params": others}]
+            return KerasAdagrad(groups, choice.learning_rate, choice.initial_accumulator, choice.epsilon)
+        case LazyAdamChoice():
+            return LazyAdam(model.parameters(), choice)
+        case AdamW():
+            return TorchAdamW(
+                model.parameters(),
+                lr=choice.learning_rate,
+                betas=(choice.beta1, choice.beta2),
+                eps=choice.epsilon,
+                weight_decay=choice.weight_decay,
+            )

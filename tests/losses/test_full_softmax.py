@@ -1,0 +1,50 @@
+import dataclasses
+import math
+
+import numpy as np
+import pytest
+import torch
+from loss_conformance import LossConformance, Reduction, random_batch
+from torch import Tensor
+
+from shortlist.losses import Positives, full_softmax, in_batch_softmax
+
+
+class TestConformance(LossConformance):
+    def loss(self, queries: Tensor, items: Tensor, batch: Positives, reduction: Reduction) -> Tensor:
+        return full_softmax(queries, items, batch, reduction=reduction)
+
+
+def test_by_hand() -> None:
+    # Scores log 2, log 4 and log 2 with the item of score log 4 the own one: −log (4 / 8) = log 2.
+    items = torch.log(torch.tensor([[2.0], [4.0], [2.0]]))
+    loss = full_softmax(torch.ones(1, 1), items, Positives(torch.tensor([1])), reduction="sum")
+    assert loss.item() == pytest.approx(math.log(2))
+    # At temperature 1/2 the scores double: −log (16 / 24).
+    halved = full_softmax(torch.ones(1, 1), items, Positives(torch.tensor([1])), temperature=0.5)
+    assert halved.item() == pytest.approx(math.log(1.5))
+
+
+@pytest.mark.parametrize("reduction", ["sum", "mean"])
+@pytest.mark.parametrize("seed", range(4))
+def test_equals_torchs_cross_entropy_with_its_gradients(reduction: Reduction, seed: int) -> None:
+    queries, items, batch = random_batch(seed, positives=50, items=9)
+    batch = dataclasses.replace(batch, weights=None)
+    vectors = queries.requires_grad_(), items.requires_grad_()
+    ours = full_softmax(*vectors, batch, reduction=reduction, temperature=0.3)
+    theirs = torch.nn.functional.cross_entropy(queries @ items.t() / 0.3, batch.column, reduction=reduction)
+    torch.testing.assert_close(ours, theirs)
+    torch.testing.assert_close(torch.autograd.grad(ours, vectors), torch.autograd.grad(theirs, vectors))
+
+
+def test_counts_and_log_q_of_a_sample_change_nothing() -> None:
+    queries, items, batch = random_batch(1)
+    plain = Positives(batch.column, weights=batch.weights)
+    assert torch.equal(full_softmax(queries, items, batch), full_softmax(queries, items, plain))
+
+
+def test_batch_that_holds_every_item_once_gives_the_same_in_batch() -> None:
+    generator = np.random.default_rng(0)
+    queries, items = (torch.from_numpy(generator.normal(size=(6, 4))) for _ in range(2))
+    batch = Positives(torch.from_numpy(generator.permutation(6)), counts=torch.ones(6))
+    torch.testing.assert_close(full_softmax(queries, items, batch), in_batch_softmax(queries, items, batch))
