@@ -28,12 +28,13 @@ import polars as pl
 import shortlist as sl
 from shortlist.baselines import BASELINES, Baseline, Scorer
 from shortlist.data.seen import Seen
-from shortlist.metrics import Ranks, count_rivals, top_k_discounted, top_k_hits
+from shortlist.evaluation import UserScores
+from shortlist.evaluation.ranking import rank
+from shortlist.metrics import Ranks, top_k_discounted, top_k_hits
 from shortlist.metrics.ranking import ideal_discounted
 from shortlist.settings.evaluation import TieRule
 
 Values = dict[str, dict[str, float]]  # by rule about seen items, then by metric
-TILE_SCORES = 1 << 22
 TIES: tuple[TieRule, ...] = ("expected", "optimistic")
 
 
@@ -130,28 +131,19 @@ def evaluated(
     pairs = np.unique(test.user_rows * test.num_items + test.item_rows)
     users, items = pairs // test.num_items, pairs % test.num_items
     seen = Seen.of(train).without(users, items, test.num_items)
-    found: dict[str, list[Ranks]] = {rule: [] for rule in rules}
-    height = max(TILE_SCORES // test.num_items, 1)
-    for start in range(0, len(pairs), height):
-        user, item = users[start : start + height], items[start : start + height]
-        distinct, place = np.unique(user, return_inverse=True)
-        scores = scorer(distinct)[place]  # [B, N]
-        for rule in rules:
-            left_out = seen.pairs(user) if rule == "excluded" else None
-            found[rule].append(Ranks(*count_rivals(scores, item, None, left_out)))
+    scoring = UserScores(scorer, users, test.num_items)
+    found = {
+        rule: rank(scoring, items, query_of=users, user_rows=users, seen=seen if rule == "excluded" else None)
+        for rule in rules
+    }
     return {
         rule: {
-            f"{kind}_{k}{'' if ties == 'expected' else '_' + ties}": METRICS[kind](joined(ranks), users, k, ties)
+            f"{kind}_{k}{'' if ties == 'expected' else '_' + ties}": METRICS[kind](ranks, users, k, ties)
             for kind, k in metrics
             for ties in TIES
         }
         for rule, ranks in found.items()
     }
-
-
-def joined(parts: list[Ranks]) -> Ranks:
-    """The ranks of all targets."""
-    return Ranks(np.concatenate([part.higher for part in parts]), np.concatenate([part.ties for part in parts]))
 
 
 def accuracy(ranks: Ranks, _: npt.NDArray[np.int64], k: int, ties: TieRule) -> float:

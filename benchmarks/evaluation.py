@@ -35,7 +35,7 @@ def movielens() -> dict[str, float]:
     targets = Targets.of(split.test)
     counts = popularity(split.train)
     model = evaluate(
-        VectorScores(lambda start, stop: users[targets.user_rows[start:stop]], items),
+        VectorScores(lambda rows: users[targets.user_rows[rows]], items),
         targets,
         protocol=sl.Protocol(),
         seen=split.seen_before(split.test),
@@ -65,7 +65,7 @@ def million() -> dict[str, float]:
     before = peak_mib()
     started = time.perf_counter()
     evaluate(
-        VectorScores(lambda start, stop: queries[start:stop], items),
+        VectorScores(lambda rows: queries[rows], items),
         targets,
         protocol=sl.Protocol(),
         seen=nothing,

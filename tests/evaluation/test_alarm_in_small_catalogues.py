@@ -11,7 +11,7 @@ def test_a_collapsed_model_is_found_where_every_list_holds_the_whole_catalogue()
     data = sl.Dataset({"u": [1, 2, 3], "i": [7, 8, 9]}, query_id="u", item_id="i")
     queries, items = np.ones((3, 1, 2), np.float32), np.ones((3, 2), np.float32)
     protocol = sl.Protocol(ks=(5, 10), seen="included", ties="optimistic")
-    scoring = VectorScores(lambda start, stop: queries[start:stop], items)
+    scoring = VectorScores(lambda rows: queries[rows], items)
     with pytest.raises(CollapsedError, match=r"mrr is 1\.000 if ties go to the true item and 0\.333 if they go"):
         evaluate(scoring, Targets.of(data), protocol=protocol, seen=Seen.of(data))
 

@@ -83,12 +83,12 @@ def test_slices_of_any_column_come_from_items_users_and_events() -> None:
     events = data.interactions.with_columns(page=pl.Series([row % 2 == 0 for row in range(data.num_events)]))
     whole = sl.Dataset(events, items=items, users=users, query_id="user_id", item_id="item_id", time="time")
     split = sl.split_by_time(whole, test=0.25)
-    targets = Targets.of(split.test)
+    targets = Targets.of(split.test, one_query=False)
     vectors = np.eye(data.num_items, dtype=np.float32)
 
     def judged(*columns: str) -> list[str]:
         assessment = assess(
-            VectorScores(lambda start, stop: vectors[targets.item_rows[start:stop]][:, None], vectors),
+            VectorScores(lambda rows: vectors[targets.item_rows[rows]][:, None], vectors),
             data=split.test, split=split, targets=targets, seen=split.seen_before(split.test),
             protocol=sl.Protocol(ks=(5,), baselines=("popularity",), slices=columns),
         )  # fmt: skip

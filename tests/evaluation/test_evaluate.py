@@ -31,7 +31,7 @@ NOTHING_SEEN = Seen(np.zeros(4, np.int64), np.zeros(0, np.int64))
 
 
 def encoder(queries: Floats) -> QueryEncoder:
-    return lambda start, stop: queries[start:stop, None, :]
+    return lambda rows: queries[rows, None, :]
 
 
 def by_vectors(encode_queries: QueryEncoder, item_vectors: Any, targets: Targets, **options: Any) -> Evaluation:
@@ -229,7 +229,7 @@ def test_what_lists_show_is_measured_where_popularity_is_given() -> None:
 def test_tensors_give_the_metrics_of_arrays() -> None:
     protocol, items, queries = sl.Protocol(ks=(1, 2)), torch.eye(4), torch.from_numpy(SCORES)[:, None]
     on_torch = by_vectors(
-        lambda start, stop: queries[start:stop],
+        lambda rows: queries[rows],
         items,
         Targets.of(THREE_USERS),
         protocol=protocol,
@@ -338,7 +338,7 @@ def test_alarm_is_off_for_baselines_whose_ties_are_their_nature() -> None:
 
 def test_popularity_scores_items_by_their_counts_for_everyone() -> None:
     scoring = popularity_scores(np.array([2, 7] * 5, np.float32), Targets.of(MANY))
-    assert scoring.tile(3, 6).tolist() == [[2, 7] * 5] * 3
+    assert scoring.tile(np.arange(3, 6)).block(0, 10).tolist() == [[2, 7] * 5] * 3
 
 
 def test_vector_that_is_no_number_stops_the_evaluation() -> None:

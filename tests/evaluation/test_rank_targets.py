@@ -10,8 +10,9 @@ from hypothesis import strategies as st
 
 from shortlist.data.seen import Seen
 from shortlist.errors import DivergedError
-from shortlist.evaluation import rank_targets
-from shortlist.evaluation.scoring import distinct_rows
+from shortlist.evaluation import VectorScores, rank_targets
+from shortlist.evaluation.ranking import rank
+from shortlist.evaluation.scoring import QueryEncoder, distinct_rows
 from shortlist.metrics import Ranks
 
 RANKING = importlib.import_module("shortlist.evaluation.ranking")
@@ -41,11 +42,9 @@ def both_kinds(
     queries: Floats, items: Floats, item_rows: list[int], user_rows: list[int], seen: Seen | None
 ) -> list[Ranks]:
     own, users = np.array(item_rows), np.array(user_rows)
-    on_numpy = rank_targets(lambda start, stop: queries[start:stop], items, own, user_rows=users, seen=seen)
+    on_numpy = rank_targets(lambda rows: queries[rows], items, own, user_rows=users, seen=seen)
     tensors = torch.from_numpy(queries)
-    on_torch = rank_targets(
-        lambda start, stop: tensors[start:stop], torch.from_numpy(items), own, user_rows=users, seen=seen
-    )
+    on_torch = rank_targets(lambda rows: tensors[rows], torch.from_numpy(items), own, user_rows=users, seen=seen)
     return [on_numpy, on_torch]
 
 
@@ -57,10 +56,20 @@ def both_kinds(
     interests=st.integers(1, 3),
     width=st.integers(1, 3),
     excluded=st.booleans(),
-    tile=st.sampled_from([1, 7, 20, 1 << 22]),
+    rows=st.sampled_from([1, 3, 1_024]),
+    columns=st.sampled_from([1, 2, 5, 2_048]),
+    places=st.sampled_from([1, 4, 1 << 22]),
 )
 def test_ranks_equal_a_plain_double_loop(
-    seed: int, targets: int, num_items: int, interests: int, width: int, excluded: bool, tile: int
+    seed: int,
+    targets: int,
+    num_items: int,
+    interests: int,
+    width: int,
+    excluded: bool,
+    rows: int,
+    columns: int,
+    places: int,
 ) -> None:
     # Whole numbers, so that every order of summation gives the same score; few values, so that many tie and repeat.
     generator = np.random.default_rng(seed)
@@ -72,7 +81,9 @@ def test_ranks_equal_a_plain_double_loop(
     sets = [set(np.flatnonzero(generator.random(num_items) < 0.4).tolist()) for _ in range(4)]
     expected = plain_ranks(queries, items, item_rows, user_rows, sets if excluded else None)
     with pytest.MonkeyPatch.context() as patch:
-        patch.setattr(RANKING, "TILE_SCORES", tile)
+        patch.setattr(VectorScores, "tile_rows", rows)
+        patch.setattr(RANKING, "BLOCK_COLUMNS", columns)
+        patch.setattr(RANKING, "SEEN_PLACES", places)
         for ranks in both_kinds(queries, items, item_rows, user_rows, as_seen(sets) if excluded else None):
             assert (ranks.higher.tolist(), ranks.ties.tolist()) == expected
 
@@ -109,16 +120,64 @@ def test_highest_interest_decides() -> None:
         assert ranks.higher.tolist() == [1]
 
 
-def test_query_encoder_is_asked_for_each_target_once_in_order(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(RANKING, "TILE_SCORES", 6)
+@settings(deadline=None, max_examples=80)
+@given(
+    seed=st.integers(0, 2**32 - 1),
+    targets=st.integers(1, 12),
+    num_items=st.integers(1, 9),
+    rows=st.sampled_from([1, 3, 1_024]),
+    columns=st.sampled_from([2, 5, 2_048]),
+)
+def test_targets_that_share_a_query_rank_as_if_each_had_its_own(
+    seed: int, targets: int, num_items: int, rows: int, columns: int
+) -> None:
+    generator = np.random.default_rng(seed)
+    users, own = generator.integers(4, size=targets), generator.integers(num_items, size=targets)
+    of_users = generator.integers(-1, 2, size=(4, 1, 2)).astype(np.float32)
+    items = generator.integers(-1, 2, size=(num_items, 2)).astype(np.float32)
+    sets = [
+        set(np.flatnonzero(generator.random(num_items) < 0.4).tolist()) - set(own[users == user].tolist())
+        for user in range(4)
+    ]
+    expected = plain_ranks(of_users[users], items, own.tolist(), users.tolist(), sets)
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr(VectorScores, "tile_rows", rows)
+        patch.setattr(RANKING, "BLOCK_COLUMNS", columns)
+        for kind in (np.asarray, torch.from_numpy):
+            scoring = VectorScores(encoder_of(kind, of_users[users]), kind(items))
+            ranks = rank(scoring, own, query_of=users, user_rows=users, seen=as_seen(sets))
+            assert (ranks.higher.tolist(), ranks.ties.tolist()) == expected
+
+
+def encoder_of(kind: Any, queries: Floats) -> QueryEncoder:
+    return lambda rows: kind(queries[rows])
+
+
+def test_each_query_is_encoded_once_however_many_targets_ask_by_it() -> None:
     asked: list[int] = []
 
-    def encode(start: int, stop: int) -> Floats:
-        asked.extend(range(start, stop))
-        return np.ones((stop - start, 1, 2), np.float32)
+    def encode(places: npt.NDArray[np.int64]) -> Floats:
+        asked.extend(places)
+        return np.ones((len(places), 1, 2), np.float32)
 
+    scoring = VectorScores(encode, np.eye(2, dtype=np.float32))
+    rank(scoring, np.zeros(8, np.int64), query_of=np.array([5, 5, 2, 5, 2, 9, 9, 9]))
+    assert asked == [2, 0, 5]
+    asked.clear()
     rank_targets(encode, np.eye(2, dtype=np.float32), np.zeros(8, np.int64))
     assert asked == list(range(8))
+
+
+def test_equal_scores_of_different_items_tie_in_whatever_block_they_stand(monkeypatch: pytest.MonkeyPatch) -> None:
+    # Items that differ only where the query is 0 score the same; 96 wide, and many blocks of columns.
+    generator = np.random.default_rng(0)
+    items = np.repeat(generator.normal(size=(1, 96)).astype(np.float32), 300, axis=0)
+    items[:, 0] = generator.normal(size=300)
+    queries = generator.normal(size=(50, 1, 96)).astype(np.float32)
+    queries[:, :, 0] = 0
+    monkeypatch.setattr(RANKING, "BLOCK_COLUMNS", 64)
+    for ranks in both_kinds(queries, items, list(range(50)), [0] * 50, None):
+        assert ranks.ties.tolist() == [299] * 50
 
 
 @pytest.mark.parametrize("bad", [np.nan, np.inf, -np.inf])
@@ -127,7 +186,7 @@ def test_item_vector_that_is_no_number_is_refused(bad: float, kind: Any) -> None
     items = np.ones((5, 2), np.float32)
     items[3, 1] = items[4, 0] = bad
     with pytest.raises(DivergedError, match="2 of 5 item vectors hold NaN or infinity, the first in row 3"):
-        rank_targets(lambda start, stop: kind(items[start:stop, None]), kind(items), np.array([0]))
+        rank_targets(lambda rows: kind(items[rows, None]), kind(items), np.array([0]))
 
 
 @pytest.mark.parametrize("bad", [np.nan, np.inf])
@@ -136,9 +195,7 @@ def test_query_vector_that_is_no_number_is_refused(bad: float, kind: Any) -> Non
     queries = np.ones((3, 2, 2), np.float32)
     queries[1, 1, 0] = bad
     with pytest.raises(DivergedError, match="1 of 3 query vectors hold NaN or infinity, the first in row 1"):
-        rank_targets(
-            lambda start, stop: kind(queries[start:stop]), kind(np.ones((4, 2), np.float32)), np.zeros(3, np.int64)
-        )
+        rank_targets(lambda rows: kind(queries[rows]), kind(np.ones((4, 2), np.float32)), np.zeros(3, np.int64))
 
 
 def same_groups(vectors: npt.NDArray[Any], column_of: npt.NDArray[np.int64], first: npt.NDArray[np.int64]) -> bool:

@@ -70,7 +70,7 @@ def test_a_slice_has_its_own_value_interval_and_verdict() -> None:
     seen = Seen.of(data)
     queries = np.tile(np.array([0, 1, 0], np.float32), (60, 1, 1))
     model = evaluate(
-        VectorScores(lambda start, stop: queries[start:stop], np.eye(3, dtype=np.float32)),
+        VectorScores(lambda rows: queries[rows], np.eye(3, dtype=np.float32)),
         targets, protocol=protocol, seen=seen, name="the model", alarm=False,
     )  # fmt: skip
     beside = evaluate(

@@ -225,7 +225,7 @@ def test_assessment_puts_popularity_beside_the_model() -> None:
     items = np.eye(3, dtype=np.float32)
     queries = items[targets.item_rows][:, None, :]
     assessment = assess(
-        VectorScores(lambda start, stop: queries[start:stop], items),
+        VectorScores(lambda rows: queries[rows], items),
         data=split.test,
         split=split,
         targets=targets,

@@ -68,6 +68,7 @@ class LossConformance:
     def test_order_of_items_does_not_matter(self, reduction: Reduction) -> None:
         queries, items, batch = random_batch(2)
         assert batch.log_q is not None
+        assert batch.counts is not None
         order = torch.arange(len(items) - 1, -1, -1)
         turned = Positives(len(items) - 1 - batch.column, batch.counts[order], batch.weights, batch.log_q[order])
         torch.testing.assert_close(

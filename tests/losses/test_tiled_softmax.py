@@ -18,7 +18,8 @@ def problem(num_rows: int, num_columns: int, width: int, seed: int = 0) -> tuple
 def with_gradients(queries: Tensor, items: Tensor, column: Tensor, weights: Tensor) -> tuple[Tensor, Tensor, Tensor]:
     queries, items = queries.clone().requires_grad_(), items.clone().requires_grad_()
     loss = tiled_softmax(queries, items, column, weights)
-    return loss.detach(), *torch.autograd.grad(loss, (queries, items))
+    grad_queries, grad_items = torch.autograd.grad(loss, (queries, items))
+    return loss.detach(), grad_queries, grad_items
 
 
 @pytest.mark.parametrize(("num_rows", "num_columns"), [(1, 1), (1, 300), (700, 5), (1_025, 300), (200, 70_000)])
@@ -62,4 +63,4 @@ def test_gradient_of_the_gradient_is_refused() -> None:
     loss = tiled_softmax(queries.requires_grad_(), items, column, weights)
     (gradient,) = torch.autograd.grad(loss, queries, create_graph=True)
     with pytest.raises(RuntimeError, match="does not require grad"):
-        gradient.sum().backward()
+        gradient.sum().backward()  # type: ignore[no-untyped-call]

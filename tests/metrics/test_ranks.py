@@ -10,82 +10,75 @@ from hypothesis import strategies as st
 from shortlist.metrics import Ranks, count_rivals
 
 
-def plain_rivals(
-    scores: npt.NDArray[Any], own: npt.NDArray[np.int64], counts: list[int], left_out: list[tuple[int, int]]
-) -> tuple[list[int], list[int]]:
+def plain_rivals(scores: npt.NDArray[Any], true: npt.NDArray[Any], counts: list[int]) -> tuple[list[int], list[int]]:
     """Every candidate of every row looked at in turn; a vector that n items share is n candidates."""
     higher, ties = [], []
-    for row, true in enumerate(own):
-        above = same = 0
-        for column, score in enumerate(scores[row]):
-            candidates = counts[column] - sum(pair == (row, column) for pair in left_out)
-            above += candidates * int(score > scores[row, true])
-            same += candidates * int(score == scores[row, true])
-        higher.append(above)
-        ties.append(same - 1)
+    for row_scores, own in zip(scores, true[:, 0], strict=True):
+        higher.append(sum(count for score, count in zip(row_scores, counts, strict=True) if score > own))
+        ties.append(sum(count for score, count in zip(row_scores, counts, strict=True) if score == own))
     return higher, ties
 
 
 @st.composite
-def worlds(draw: st.DrawFn) -> tuple[npt.NDArray[np.float32], npt.NDArray[np.int64], list[int], list[tuple[int, int]]]:
-    """Scores from three values, so that most tie; shared vectors; left-out items, never the last of the true one's."""
+def worlds(draw: st.DrawFn) -> tuple[npt.NDArray[np.float32], npt.NDArray[np.float32], list[int]]:
+    """Scores from three values, so that most tie, and vectors that several items share."""
     rows, columns = draw(st.integers(1, 5)), draw(st.integers(1, 6))
-    values = draw(st.lists(st.sampled_from([-1.0, 0.0, 2.5]), min_size=rows * columns, max_size=rows * columns))
-    own = draw(st.lists(st.integers(0, columns - 1), min_size=rows, max_size=rows))
+    values = st.sampled_from([-1.0, 0.0, 2.5])
+    scores = draw(st.lists(values, min_size=rows * columns, max_size=rows * columns))
+    true = draw(st.lists(values, min_size=rows, max_size=rows))
     counts = draw(st.lists(st.integers(1, 4), min_size=columns, max_size=columns))
-    left_out = []
-    for row in range(rows):
-        for column in range(columns):
-            most = counts[column] - int(column == own[row])
-            left_out += [(row, column)] * draw(st.integers(0, most))
-    return np.array(values, np.float32).reshape(rows, columns), np.array(own), counts, left_out
+    return np.array(scores, np.float32).reshape(rows, columns), np.array(true, np.float32)[:, None], counts
 
 
 @settings(deadline=None, max_examples=120)
 @given(world=worlds())
 def test_counts_equal_a_plain_loop_in_numpy_and_in_torch(world: Any) -> None:
-    scores, own, counts, left_out = world
-    expected = plain_rivals(scores, own, counts, left_out)
-    pairs = np.ascontiguousarray(np.array(left_out, np.int64).reshape(-1, 2).T)
+    scores, true, counts = world
+    expected = plain_rivals(scores, true, counts)
     for dtype in (np.float32, np.float64):
-        higher, ties = count_rivals(scores, own, np.array(counts, dtype), (pairs[0], pairs[1]))
+        higher, ties = count_rivals(scores, true, np.array(counts, dtype))
         assert (higher.tolist(), ties.tolist()) == expected
         assert higher.dtype == ties.dtype == np.int64
-    of, row, column = torch.tensor(counts, dtype=torch.float32), torch.from_numpy(pairs[0]), torch.from_numpy(pairs[1])
-    higher, ties = count_rivals(torch.from_numpy(scores), torch.from_numpy(own), of, (row, column))
-    assert (higher.tolist(), ties.tolist()) == expected
-    assert higher.dtype == ties.dtype == torch.int64
+        higher, ties = count_rivals(
+            torch.from_numpy(scores), torch.from_numpy(true), torch.from_numpy(np.array(counts, dtype))
+        )
+        assert (higher.tolist(), ties.tolist()) == expected
+        assert higher.dtype == ties.dtype == torch.int64
 
 
 @settings(deadline=None, max_examples=60)
 @given(world=worlds())
 def test_items_that_share_no_vector_need_no_counts(world: Any) -> None:
-    scores, own, _, _ = world
-    higher, ties = count_rivals(scores, own)
-    assert (higher.tolist(), ties.tolist()) == plain_rivals(scores, own, [1] * scores.shape[1], [])
+    scores, true, _ = world
+    expected = plain_rivals(scores, true, [1] * scores.shape[1])
+    for kind in (np.asarray, torch.from_numpy):
+        higher, ties = count_rivals(kind(scores), kind(true))
+        assert (higher.tolist(), ties.tolist()) == expected
+        assert str(higher.dtype).endswith("int64")
 
 
 def test_nothing_is_made_on_another_device_than_the_scores() -> None:
     # The "meta" device holds shapes without numbers, and refuses to meet tensors of another one, as a GPU does.
-    scores, counts = torch.ones((2, 3), device="meta"), torch.ones(3, device="meta")
-    own, row, column = (torch.zeros(size, dtype=torch.int64, device="meta") for size in (2, 4, 4))
-    higher, ties = count_rivals(scores, own, counts, (row, column))
-    assert higher.shape == ties.shape == (2,)
-    assert higher.device.type == ties.device.type == "meta"
+    scores, true, counts = (torch.ones(shape, device="meta") for shape in ((2, 3), (2, 1), (3,)))
+    for of in (counts, None):
+        higher, ties = count_rivals(scores, true, of)
+        assert higher.shape == ties.shape == (2,)
+        assert higher.device.type == ties.device.type == "meta"
 
 
-def test_minus_zero_ties_with_zero() -> None:
-    higher, ties = count_rivals(np.array([[0.0, -0.0, -1.0]], np.float32), np.array([1]))
-    assert (higher.tolist(), ties.tolist()) == ([0], [1])
+@pytest.mark.parametrize("kind", [np.asarray, torch.from_numpy])
+def test_minus_zero_ties_with_zero(kind: Any) -> None:
+    higher, ties = count_rivals(kind(np.array([[0.0, -0.0, -1.0]], np.float32)), kind(np.array([[-0.0]], np.float32)))
+    assert (higher.tolist(), ties.tolist()) == ([0], [2])
 
 
 @pytest.mark.parametrize("true", [0, 1, 2])
 def test_ranks_by_hand(true: int) -> None:
     # Vector 0 is one item's, vector 1 three items', vector 2 two items'; scores 5, 7, 5.
-    # True item 0: three above, and two of the same score; true item among vector 1: none, two twins;
-    # true item among vector 2: three above, a twin and item 0.
-    higher, ties = count_rivals(np.array([[5.0, 7, 5]]), np.array([true]), np.array([1.0, 3, 2]))
-    assert (higher.tolist(), ties.tolist()) == [([3], [2]), ([0], [2]), ([3], [2])][true]
+    # A true item among vectors 0 and 2: three above, and three of the same score; among vector 1: none, and three.
+    scores = np.array([[5.0, 7, 5]])
+    higher, ties = count_rivals(scores, scores[:, true : true + 1], np.array([1.0, 3, 2]))
+    assert (higher.tolist(), ties.tolist()) == [([3], [3]), ([0], [3]), ([3], [3])][true]
 
 
 def test_expected_place_is_the_middle_of_the_ties() -> None:
@@ -117,7 +110,9 @@ def test_true_items_of_one_list_stand_where_a_sort_puts_them(
 ) -> None:
     asked = [(user, item) for user, item in pairs if item < len(scores)] or [(0, 0)]
     owner, own = [user for user, _ in asked], [item for _, item in asked]
-    higher, ties = count_rivals(np.array([scores] * len(own)), np.array(own))
+    of_rows = np.array([scores] * len(own))
+    higher, ties = count_rivals(of_rows, of_rows[np.arange(len(own)), own][:, None])
+    ties -= 1  # the true item itself
     found = Ranks(higher, ties).in_one_list(np.array(owner), "pessimistic" if last else "optimistic")
     assert found.ties.tolist() == [0] * len(own)
     expected = places_in_one_list(scores, owner, own, last)

@@ -49,6 +49,7 @@ def test_epoch_holds_every_event_once_in_batches_that_match(seed: int, batch_siz
         assert batch.user_rows.tolist() == [data.user_rows[row] for row in rows]
         own = batch.item_rows[batch.positives.column]
         assert own.tolist() == [data.item_rows[row] for row in rows]
+        assert batch.positives.counts is not None
         assert dict(zip(batch.item_rows.tolist(), batch.positives.counts.tolist(), strict=True)) == Counter(
             own.tolist()
         )
@@ -63,6 +64,7 @@ def test_batch_gathers_its_items_weights_and_log_q(data: sl.Dataset) -> None:
     batch = events.batch(torch.tensor([3, 0, 8, 2]), events.log_q())  # items 9, 7, 9, 7: rows 1 and 3
     assert batch.item_rows.tolist() == [1, 3]
     assert batch.positives.column.tolist() == [0, 1, 0, 1]
+    assert batch.positives.counts is not None
     assert batch.positives.counts.tolist() == [2, 2]
     assert batch.positives.weights is not None
     assert batch.positives.weights.tolist() == [1, 0.5, 0.25, 2]
@@ -107,3 +109,15 @@ def test_users_features_follow_the_user_of_each_event(data: sl.Dataset) -> None:
     users = events.query_inputs(torch.tensor([3, 1, 6]))["lookup_user"]
     assert isinstance(users, torch.Tensor)
     assert users.tolist() == [3, 2, 4]  # c, b, d of the vocabulary a, b, c, d
+
+
+def test_whole_catalogue_stands_in_every_batch_where_it_is_asked_for(data: sl.Dataset) -> None:
+    features = sl.fit_features([sl.Lookup("user")], [sl.Lookup("item")], on=data)
+    events = Events(Tables(features, data), data, whole_catalogue=True)
+    batch = events.batch(torch.tensor([3, 0]), None)  # items 9 and 7: rows 1 and 3 of the table
+    assert batch.item_rows.tolist() == [0, 1, 2, 3]
+    assert batch.positives.column.tolist() == [1, 3]
+    assert batch.positives.counts is None
+    items = batch.item_inputs["lookup_item"]
+    assert isinstance(items, torch.Tensor)
+    assert items.tolist() == [0, 3, 2, 1]  # no event names item 10

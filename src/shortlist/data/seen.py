@@ -62,6 +62,23 @@ class Seen:
         counts = np.bincount(users[stay], minlength=len(self.offsets) - 1)
         return type(self)(np.concatenate([[0], np.cumsum(counts)]).astype(np.int64), self.item_rows[stay])
 
+    def num_items(self, user_rows: npt.NDArray[np.int64]) -> npt.NDArray[np.int64]:
+        """How many items each of these users [B] has touched."""
+        return self.offsets[user_rows + 1] - self.offsets[user_rows]
+
+    def padded(self, user_rows: npt.NDArray[np.int64]) -> npt.NDArray[np.int64]:
+        """The item rows that each of these users [B] has touched, side by side [B, M], filled up with -1.
+
+        >>> Seen(np.array([0, 2, 3]), np.array([4, 7, 5])).padded(np.array([1, 0])).tolist()
+        [[5, -1], [4, 7]]
+        """
+        starts, lengths = self.offsets[user_rows], self.num_items(user_rows)
+        within = np.arange(lengths.max(initial=0))
+        filled = within < lengths[:, None]
+        table = np.full(filled.shape, -1, np.int64)
+        table[filled] = self.item_rows[(starts[:, None] + within)[filled]]
+        return table
+
     def pairs(self, user_rows: npt.NDArray[np.int64]) -> tuple[npt.NDArray[np.int64], npt.NDArray[np.int64]]:
         """For users [B]: the places 0..B-1 and item rows of everything they have touched, both [M], by place."""
         starts = self.offsets[user_rows]

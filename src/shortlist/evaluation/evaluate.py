@@ -9,7 +9,7 @@ import numpy.typing as npt
 from shortlist.data import Dataset
 from shortlist.data.seen import Seen
 from shortlist.errors import CollapsedError, DataError, SettingsError
-from shortlist.evaluation.ranking import rank
+from shortlist.evaluation.ranking import best_lists, rank
 from shortlist.evaluation.scoring import Scoring
 from shortlist.metrics import RankedLists, Ranks, ShownItems, top_k_hits
 from shortlist.settings.evaluation import SHOWN_METRICS, USER_METRICS, Protocol, TieRule, parse_metric
@@ -196,7 +196,7 @@ def evaluate(
     >>> from shortlist.evaluation import VectorScores
     >>> data = Dataset({"u": [1, 2], "i": [7, 8]}, query_id="u", item_id="i")
     >>> queries, items = np.eye(2, dtype=np.float32)[:, None, :], np.eye(2, dtype=np.float32)
-    >>> result = evaluate(VectorScores(lambda start, stop: queries[start:stop], items), Targets.of(data),
+    >>> result = evaluate(VectorScores(lambda targets: queries[targets], items), Targets.of(data),
     ...                   protocol=Protocol(ks=(1,), seen="included"), seen=Seen.of(data))
     >>> result.metrics["top_1_accuracy/full/seen_included/ties_expected"]
     1.0
@@ -205,15 +205,13 @@ def evaluate(
     if left_out is not None and targets.one_query:
         # True items stand in one list, so that none of them may be left out of the others' rivals.
         left_out = left_out.without(targets.user_rows, targets.item_rows, scoring.num_items)
-    ranks, lists = rank(
-        scoring,
-        targets.item_rows,
-        user_rows=targets.user_rows,
-        seen=left_out,
-        listed=None if popularity is None else _listed(targets),
-        k=max(protocol.ks),
-    )
-    shown = None if popularity is None else ShownItems(lists, popularity)
+    users, items = targets.user_rows, targets.item_rows
+    query_of = targets.by_user[0] if targets.one_query else None
+    ranks = rank(scoring, items, query_of=query_of, user_rows=users, seen=left_out)
+    shown = None
+    if popularity is not None:
+        lists = best_lists(scoring, _listed(targets), items, max(protocol.ks), user_rows=users, seen=left_out)
+        shown = ShownItems(lists, popularity)
     evaluation = Evaluation(name, protocol, targets, ranks, scoring.num_items, seen, shown)
     if alarm:
         _raise_alarm(evaluation)

@@ -7,18 +7,20 @@ import numpy.typing as npt
 from array_api_compat import array_namespace
 
 from shortlist.data.seen import Seen
-from shortlist.evaluation.scoring import QueryEncoder, Scoring, VectorScores, like, to_numpy
+from shortlist.evaluation.scoring import QueryEncoder, Scoring, Tile, VectorScores, like, to_numpy
 from shortlist.index.exact import best_rows
 from shortlist.metrics import Ranks, count_rivals
 
-__all__ = ["rank", "rank_targets"]
+__all__ = ["best_lists", "rank", "rank_targets"]
 
 Rows = npt.NDArray[np.int64]
 
-# Scores held at once: 2^22 float32 are 16 MB, however large the catalogue.
-TILE_SCORES = 1 << 22
-# Queries encoded at once, however small the catalogue.
-MAX_QUERIES = 8_192
+# Columns whose scores are held at once: with the rows of a tile 8 MB, which stay near the cache until they are counted.
+BLOCK_COLUMNS = 2_048
+# Places that seen items take in a tile at most: targets times the longest history among them.
+SEEN_PLACES = 1 << 22
+# Scores held at once for whole lists: 128 MB.
+LIST_SCORES = 1 << 25
 
 
 def rank_targets(
@@ -35,47 +37,121 @@ def rank_targets(
     the true items. With `seen`, and then `user_rows` [E], the items that the user has seen are no candidates, but a
     true item never leaves itself out.
     """
-    return rank(VectorScores(encode_queries, item_vectors), item_rows, user_rows=user_rows, seen=seen)[0]
+    return rank(VectorScores(encode_queries, item_vectors), item_rows, user_rows=user_rows, seen=seen)
 
 
 def rank(
     scoring: Scoring,
     item_rows: Rows,
     *,
+    query_of: Rows | None = None,
     user_rows: Rows | None = None,
     seen: Seen | None = None,
-    listed: Rows | None = None,
-    k: int = 0,
-) -> tuple[Ranks, list[Rows]]:
-    """Where each target's item [E] stands, and the k best items for the targets at the places `listed`, ascending.
+) -> Ranks:
+    """Where each target's item [E] stands.
 
-    A list leaves out what the ranks leave out: what the target's user has seen, but for true items. Equal scores go by
-    the catalogue's order.
+    Targets with the same number in `query_of` [E] ask by one query, which is scored once; they belong to one user, and
+    none of their items may be in his `seen`. None: each target asks by its own.
+
+    Scores are made and counted in tiles of some rows by some columns, so that no more is held however large the
+    catalogue is; what it must cost are the products of every query with every column.
     """
-    higher, ties = np.empty(len(item_rows), np.int64), np.empty(len(item_rows), np.int64)
-    lists: list[Rows] = []
-    height = min(max(TILE_SCORES // scoring.num_columns, 1), MAX_QUERIES)
-    for start in range(0, len(item_rows), height):
-        stop = min(start + height, len(item_rows))
-        scores = scoring.tile(start, stop)
-        xp = array_namespace(scores)
-        place, item = np.empty(0, np.int64), np.empty(0, np.int64)
+    query_of = np.arange(len(item_rows)) if query_of is None else query_of
+    order = np.argsort(query_of, kind="stable")  # what shares a query stands together
+    if seen is not None and user_rows is not None:
+        # And histories of like length, for the shorter ones of a tile are filled up to the longest.
+        order = order[np.argsort(seen.num_items(user_rows[order]), kind="stable")]
+    higher, ties = np.empty(len(order), np.int64), np.empty(len(order), np.int64)
+    start = 0
+    while start < len(order):
+        targets = order[start : start + scoring.tile_rows]
+        left_out = np.empty((len(targets), 0), np.int64)
         if seen is not None and user_rows is not None:
-            place, item = seen.pairs(user_rows[start:stop])
-            others = item != item_rows[start:stop][place]
-            place, item = place[others], item[others]
-        left_out = tuple(like(xp, values, scores) for values in (place, _columns(scoring, item)))
-        own = like(xp, _columns(scoring, item_rows[start:stop]), scores)
-        above, same = count_rivals(scores, own, scoring.counts, left_out if len(place) else None)
-        higher[start:stop], ties[start:stop] = to_numpy(above), to_numpy(same)
-        for row in () if listed is None else listed[(listed >= start) & (listed < stop)] - start:
-            own_scores = to_numpy(scores[int(row)])
-            by_item = own_scores.copy() if scoring.column_of is None else own_scores[scoring.column_of]  # [N]
-            by_item[item[place == row]] = -np.inf
-            best = best_rows(by_item, k)
-            lists.append(best[np.isfinite(by_item[best])])
-    return Ranks(higher, ties), lists
+            longest = int(seen.num_items(user_rows[targets]).max(initial=1))
+            targets = targets[: max(SEEN_PLACES // longest, 1)]
+            left_out = seen.padded(user_rows[targets])
+            left_out[left_out == item_rows[targets][:, None]] = -1
+        first = np.flatnonzero(np.diff(query_of[targets], prepend=-1))  # target of each query in the tile
+        row = np.repeat(np.arange(len(first)), np.diff(first, append=len(targets)))
+        tile = scoring.tile(targets[first])
+        higher[targets], ties[targets] = _rank_tile(scoring, tile, row, item_rows[targets], left_out[first])
+        start += len(targets)
+    return Ranks(higher, ties)
+
+
+def best_lists(
+    scoring: Scoring,
+    targets: Rows,
+    item_rows: Rows,
+    k: int,
+    *,
+    user_rows: Rows | None = None,
+    seen: Seen | None = None,
+) -> list[Rows]:
+    """The k best items for each of the targets at these places [L], best first, equal scores by the catalogue's order.
+
+    A list leaves out what the target's rank leaves out: what its user [E] has seen, but for the true item [E].
+    """
+    lists: list[Rows] = []
+    height = max(LIST_SCORES // scoring.num_items, 1)
+    for start in range(0, len(targets), height):
+        places = targets[start : start + height]
+        scores = to_numpy(scoring.tile(places).block(0, scoring.num_columns))
+        for place, of_columns in zip(places, scores, strict=True):
+            of_items = of_columns.copy() if scoring.column_of is None else of_columns[scoring.column_of]  # [N]
+            if seen is not None and user_rows is not None:
+                left_out = seen.by_user(user_rows[place])
+                of_items[left_out[left_out != item_rows[place]]] = -np.inf
+            best = best_rows(of_items, k)
+            lists.append(best[np.isfinite(of_items[best])])
+    return lists
+
+
+def _rank_tile(scoring: Scoring, tile: Tile, row: Rows, own_items: Rows, left_out_items: Rows) -> tuple[Rows, Rows]:
+    """Higher and ties [T] of the targets of one tile: `row` [T] is the query of each, `own_items` [T] its true item.
+
+    `left_out_items` [Q, M] are no candidates of a query's targets, -1 being nothing.
+    """
+    width = min(scoring.num_columns, BLOCK_COLUMNS)
+    own, left_out = _columns(scoring, own_items)[:, None], _columns(scoring, left_out_items)
+    true = None
+    if width < scoring.num_columns:
+        # The true scores first, by a product of the same shape as those to come, so that equal scores come out equal.
+        picked = tile.picked(np.resize(own, max(width, len(own))))
+        true = picked[like(picked, row), like(picked, np.arange(len(row)))][:, None]
+    higher: Any = 0
+    ties: Any = 0
+    for start in range(0, scoring.num_columns, width):
+        scores = tile.block(start, min(start + width, scoring.num_columns))  # [Q, W]
+        if start == 0:
+            xp, own, left_out = array_namespace(scores), like(scores, own), like(scores, left_out)
+            row = like(scores, row)
+            own_scores, left_out_scores = (
+                xp.full_like(places, -xp.inf, dtype=scores.dtype) for places in (own, left_out)
+            )
+        of_targets = scores if len(row) == len(scores) else xp.take(scores, row, axis=0)  # [T, W]
+        own_scores = _put_scores(xp, own_scores, of_targets, own, start)
+        left_out_scores = _put_scores(xp, left_out_scores, scores, left_out, start)
+        true = own_scores if true is None else true
+        counts = None if scoring.counts is None else scoring.counts[start : start + width]
+        above, same = count_rivals(of_targets, true, counts)
+        higher, ties = higher + above, ties + same
+    # The true item is no rival of itself, nor is what is left out. Each takes one item off, whatever shares its column.
+    for scores in (own_scores, left_out_scores if len(row) == len(left_out_scores) else left_out_scores[row]):
+        above, same = count_rivals(scores, true)
+        higher, ties = higher - above, ties - same
+    return to_numpy(higher), to_numpy(ties)
+
+
+def _put_scores(xp: Any, into: Any, scores: Any, columns: Any, start: int) -> Any:
+    """The array with the scores [Q, W] of those of the columns [Q, M] put in that stand in the block from `start`."""
+    inside = (columns >= start) & (columns < start + scores.shape[1])
+    found = xp.take_along_axis(scores, xp.where(inside, columns - start, 0), axis=1)
+    return xp.where(inside, found, into)
 
 
 def _columns(scoring: Scoring, item_rows: Rows) -> Rows:
-    return item_rows if scoring.column_of is None else scoring.column_of[item_rows]
+    """The columns of items, -1 staying -1."""
+    if scoring.column_of is None:
+        return item_rows
+    return np.where(item_rows < 0, -1, scoring.column_of[item_rows])

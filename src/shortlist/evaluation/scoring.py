@@ -9,39 +9,56 @@ from array_api_compat import array_namespace, device
 
 from shortlist.errors import DivergedError
 
-__all__ = ["QueryEncoder", "Scoring", "UserScores", "VectorScores", "distinct_rows", "like", "to_numpy"]
+__all__ = ["QueryEncoder", "Scoring", "Tile", "UserScores", "VectorScores", "distinct_rows", "like", "to_numpy"]
 
 Rows = npt.NDArray[np.int64]
-# Gives the query vectors [B, H, D] of the target rows start to stop.
-QueryEncoder = Callable[[int, int], Any]
+# Gives the query vectors [Q, H, D] of the targets at these places [Q].
+QueryEncoder = Callable[[Rows], Any]
 
 # Rows that are looked at together.
 BLOCK_ROWS = 1 << 16
+# Queries that are encoded and scored together at most.
+MAX_ROWS = 1_024
+# Scores of a baseline held at once: 2^22 float32 are 16 MB.
+TILE_SCORES = 1 << 22
+
+
+class Tile(Protocol):
+    """The scores of some queries [Q], made as they are asked for: arrays or tensors [Q, columns]."""
+
+    def block(self, start: int, stop: int) -> Any:
+        """The scores in the columns start to stop."""
+
+    def picked(self, columns: Rows) -> Any:
+        """The scores in these columns, to the bit as in a block of as many."""
 
 
 class Scoring(Protocol):
-    """Scores of targets' queries, [B, U] for U columns. Items with equal vectors share a column.
+    """Scores of targets' queries in U columns. Items with equal vectors share a column.
 
     `column_of` [N] int64 is each item's column, None where each has its own; `counts` [U] float says how many items
-    share each, None where none do.
+    share each, None where none do. `tile_rows` is how many queries should be scored together.
     """
 
     num_items: int
     num_columns: int
     column_of: Rows | None
     counts: Any
+    tile_rows: int
 
-    def tile(self, start: int, stop: int) -> Any:
-        """The scores [B, U] of the targets start to stop, an array or a tensor."""
+    def tile(self, targets: Rows) -> Tile:
+        """The scores of the queries of the targets at these places [Q]."""
 
 
 class VectorScores:
-    """Scores as dot products: `encode_queries(start, stop)` gives query vectors [B, H, D], items have [N, D].
+    """Scores as dot products: `encode_queries(targets [Q])` gives query vectors [Q, H, D], items have [N, D].
 
     A score is the highest over the H interests. Items with the same vector are scored once and counted as many times
     as they are, so that their tie is exact whatever the order of summation. Raises `DivergedError` for a vector with
     NaN or infinity.
     """
+
+    tile_rows = MAX_ROWS
 
     def __init__(self, encode_queries: QueryEncoder, item_vectors: Any) -> None:
         xp = array_namespace(item_vectors)
@@ -55,17 +72,31 @@ class VectorScores:
         if len(first) < self.num_items:
             self.column_of = column_of
             self.num_columns = len(first)
-            self._vectors = xp.take(item_vectors, like(xp, first, item_vectors), axis=0)
+            self._vectors = xp.take(item_vectors, like(item_vectors, first), axis=0)
             dtype = xp.float32 if self.num_items < 1 << 24 else xp.float64
             self.counts = xp.asarray(np.bincount(column_of), dtype=dtype, device=device(item_vectors))
 
-    def tile(self, start: int, stop: int) -> Any:
-        queries = self._encode(start, stop)
-        xp = array_namespace(queries)
-        _refuse_nonfinite(xp, queries, "query")
-        if queries.shape[1] == 1:
-            return queries[:, 0, :] @ self._vectors.T
-        return xp.max(queries @ self._vectors.T, axis=1)
+    def tile(self, targets: Rows) -> "_VectorTile":
+        queries = self._encode(targets)
+        _refuse_nonfinite(array_namespace(queries), queries, "query")
+        return _VectorTile(queries, self._vectors)
+
+
+class _VectorTile:
+    def __init__(self, queries: Any, vectors: Any) -> None:
+        self._queries = queries
+        self._vectors = vectors
+
+    def block(self, start: int, stop: int) -> Any:
+        return self._against(self._vectors[start:stop])
+
+    def picked(self, columns: Rows) -> Any:
+        return self._against(array_namespace(self._vectors).take(self._vectors, like(self._vectors, columns), axis=0))
+
+    def _against(self, vectors: Any) -> Any:
+        if self._queries.shape[1] == 1:
+            return self._queries[:, 0, :] @ vectors.T
+        return array_namespace(vectors).max(self._queries @ vectors.T, axis=1)
 
 
 class UserScores:
@@ -82,13 +113,25 @@ class UserScores:
         self._score = score
         self._user_rows = user_rows
         self.num_items = self.num_columns = num_items
+        self.tile_rows = max(min(TILE_SCORES // num_items, MAX_ROWS), 1)
 
-    def tile(self, start: int, stop: int) -> Any:
-        users, place = np.unique(self._user_rows[start:stop], return_inverse=True)
+    def tile(self, targets: Rows) -> "_UserTile":
+        users, place = np.unique(self._user_rows[targets], return_inverse=True)
         scores = self._score(users)
         if not np.isfinite(scores).all():
             raise DivergedError("A baseline gave a score that is NaN or infinity; that is a mistake of its own.")
-        return scores[place]
+        return _UserTile(scores[place])
+
+
+class _UserTile:
+    def __init__(self, scores: Any) -> None:
+        self._scores = scores
+
+    def block(self, start: int, stop: int) -> Any:
+        return self._scores[:, start:stop]
+
+    def picked(self, columns: Rows) -> Any:
+        return self._scores[:, columns]
 
 
 def distinct_rows(vectors: npt.NDArray[np.float32]) -> tuple[Rows, Rows]:
@@ -146,9 +189,9 @@ def _refuse_nonfinite(xp: Any, vectors: Any, side: str) -> None:
             )
 
 
-def like(xp: Any, values: npt.NDArray[Any], other: Any) -> Any:
+def like(other: Any, values: npt.NDArray[Any]) -> Any:
     """NumPy values as an array of the other's kind and on its device."""
-    return xp.asarray(values, device=device(other))
+    return array_namespace(other).asarray(values, device=device(other))
 
 
 def to_numpy(array: Any) -> npt.NDArray[Any]:

@@ -12,16 +12,17 @@ from shortlist.training import Events, Tables
 
 __all__ = ["item_vectors", "query_encoder"]
 
+Rows = npt.NDArray[np.int64]
+
 ENCODE_ROWS = 8_192
 
 
-def query_encoder(model: TwoTower, events: Events, event_rows: npt.NDArray[np.int64]) -> Callable[[int, int], Tensor]:
-    """Gives the query vectors [B, H, D] of the target events start to stop."""
-    rows = torch.from_numpy(event_rows)
+def query_encoder(model: TwoTower, events: Events, event_rows: Rows) -> Callable[[Rows], Tensor]:
+    """Gives the query vectors [Q, H, D] of the targets at these places [Q], whose events stand in `event_rows` [E]."""
 
     @torch.inference_mode()
-    def encode(start: int, stop: int) -> Tensor:
-        return model.encode_queries(events.query_inputs(rows[start:stop]))
+    def encode(targets: Rows) -> Tensor:
+        return model.encode_queries(events.query_inputs(torch.from_numpy(event_rows[targets])))
 
     return encode
 

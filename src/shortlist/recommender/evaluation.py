@@ -154,7 +154,7 @@ class _QueryVectors:
         self._users = data.users[targets.user_rows]
         self._events = data.events.take(targets.event_rows)
 
-    def __call__(self, start: int, stop: int) -> npt.NDArray[np.float32]:
-        users = encode(self._features.user, self._users[start:stop])
-        events = encode(self._features.event, self._events.take(slice(start, stop)))
+    def __call__(self, targets: npt.NDArray[np.int64]) -> npt.NDArray[np.float32]:
+        users = encode(self._features.user, self._users[targets])
+        events = encode(self._features.event, self._events.take(targets))
         return self._tower(users | events)[:, None]  # [B, D] -> [B, 1, D]
