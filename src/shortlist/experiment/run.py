@@ -1,5 +1,6 @@
 """A trained model with all that it came from: it evaluates itself, and writes itself down as a bundle."""
 
+import copy
 import dataclasses
 from pathlib import Path
 from typing import Any, Literal
@@ -139,7 +140,8 @@ class Run:
 
 def _bundle(run: Run, assessment: Assessment | None) -> Bundle:
     split, features = run.split, run.model.features
-    towers = export_towers(run.model, WEIGHTS)
+    model = run.model if run.tables.device.type == "cpu" else copy.deepcopy(run.model).cpu()
+    towers = export_towers(model, WEIGHTS)
     return Bundle(
         experiment=_experiment(run),
         data=_describe(run),

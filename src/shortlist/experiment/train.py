@@ -5,6 +5,7 @@ import functools
 import hashlib
 from collections.abc import Callable
 
+import torch
 from torch import Tensor
 
 from shortlist.data import Split
@@ -24,7 +25,7 @@ from shortlist.settings import (
     Protocol,
     Training,
 )
-from shortlist.training import Checkpoints, Epoch, Events, ProgressBar, Tables, fit, make_optimizer
+from shortlist.training import Checkpoints, Epoch, Events, ProgressBar, Tables, fit, make_optimizer, pick_device
 
 __all__ = ["train"]
 
@@ -57,14 +58,16 @@ def train(
     Targets.of(split.test)  # raises now rather than after hours of training
     decisive = protocol.decisive(split.train.num_items)
     training = _with_metric(training, protocol, decisive)
+    device = pick_device(training.device)
     model = TwoTower.of(model.features, model.settings)
-    model.initialize(training.seed)
-    tables = Tables(model.features, split.train)
+    model.initialize(training.seed)  # on the CPU, so that a seed means the same weights everywhere
+    model.to(device)
+    tables = Tables(model.features, split.train, device)
     events = Events(tables, split.train, whole_catalogue=isinstance(loss, FullSoftmax))
     validate = _watch(model, tables, split, training, protocol)
     checkpoints = None
     if checkpointing is not None:
-        checkpoints = Checkpoints(checkpointing, _identity(model, split, loss, optimizer, training))
+        checkpoints = Checkpoints(checkpointing, _identity(model, split, loss, optimizer, training, device))
     with ProgressBar(training.metric or decisive, shown=progress) as bar:
         bar.expect(training.epochs)
 
@@ -88,9 +91,11 @@ def train(
     return Run(model, split, tables, loss, optimizer, training, protocol, history, fit_on)
 
 
-def _identity(model: TwoTower, split: Split, loss: AnyLoss, optimizer: AnyOptimizer, training: Training) -> str:
+def _identity(
+    model: TwoTower, split: Split, loss: AnyLoss, optimizer: AnyOptimizer, training: Training, device: torch.device
+) -> str:
     """What is trained on what, as a SHA-256: a checkpoint of anything else is refused. Only its length may change."""
-    what = [model.features.to_json(), model.settings, loss, optimizer, dataclasses.replace(training, epochs=1)]
+    what = [model.features.to_json(), model.settings, loss, optimizer, dataclasses.replace(training, epochs=1), device]
     return hashlib.sha256(f"{what} {split.fingerprint}".encode()).hexdigest()
 
 

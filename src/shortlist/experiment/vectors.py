@@ -22,7 +22,7 @@ def query_encoder(model: TwoTower, events: Events, event_rows: Rows) -> Callable
 
     @torch.inference_mode()
     def encode(targets: Rows) -> Tensor:
-        return model.encode_queries(events.query_inputs(torch.from_numpy(event_rows[targets])))
+        return model.encode_queries(events.query_inputs(torch.from_numpy(event_rows[targets]).to(events.tables.device)))
 
     return encode
 
@@ -31,5 +31,5 @@ def query_encoder(model: TwoTower, events: Events, event_rows: Rows) -> Callable
 def item_vectors(model: TwoTower, tables: Tables) -> Tensor:
     """The vectors of the whole catalogue [N, D], encoded in blocks of rows."""
     model.eval()
-    blocks = torch.split(torch.arange(tables.num_items), ENCODE_ROWS)
+    blocks = torch.split(tables.item_rows, ENCODE_ROWS)
     return torch.cat([model.encode_items(tables.items.take(rows)) for rows in blocks])

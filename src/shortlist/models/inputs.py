@@ -3,6 +3,7 @@
 from collections.abc import Mapping
 from typing import NamedTuple
 
+import numpy as np
 import torch
 from torch import Tensor
 
@@ -26,13 +27,18 @@ TowerInput = Tensor | Bag
 class Columns:
     """The encoded columns of one table as tensors on one device, gathered by row.
 
+    With `padded` every list is filled up to the longest of its column, so that the shapes of a batch do not hang on its
+    lists; without, lists take no more room than their values.
+
     >>> import numpy as np
     >>> columns = Columns({"a": Rows(np.array([5, 6, 7], np.int32))})
     >>> columns.take(torch.tensor([2, 0]))["a"].tolist()
     [7, 5]
     """
 
-    def __init__(self, encoded: Mapping[str, Encoded], device: torch.device | str = "cpu") -> None:
+    def __init__(
+        self, encoded: Mapping[str, Encoded], device: torch.device | str = "cpu", *, padded: bool = False
+    ) -> None:
         self._flat: dict[str, Tensor] = {}
         self._lists: dict[str, tuple[Tensor, Tensor]] = {}
         for name, column in encoded.items():
@@ -41,6 +47,8 @@ class Columns:
                     self._flat[name] = torch.from_numpy(rows).to(device)
                 case Numbers(values):
                     self._flat[name] = torch.from_numpy(values).to(device)
+                case RowLists() if padded:
+                    self._flat[name] = torch.from_numpy(column.padded().astype(np.int32)).to(device)
                 case RowLists(offsets, rows):
                     self._lists[name] = (torch.from_numpy(offsets).to(device), torch.from_numpy(rows).to(device))
 

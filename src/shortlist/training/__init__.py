@@ -2,6 +2,7 @@
 
 from shortlist.training.batches import Batch, Events, Tables
 from shortlist.training.checkpoint import Checkpoints
+from shortlist.training.device import pick_device
 from shortlist.training.loop import Epoch, History, fit
 from shortlist.training.optimizers import KerasAdagrad, LazyAdam, make_optimizer
 from shortlist.training.progress import ProgressBar
@@ -18,4 +19,5 @@ __all__ = [
     "Tables",
     "fit",
     "make_optimizer",
+    "pick_device",
 ]

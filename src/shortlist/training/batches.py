@@ -2,18 +2,23 @@
 
 import dataclasses
 import functools
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 
 import numpy as np
 import torch
 from torch import Tensor
 
 from shortlist.data import Dataset
-from shortlist.features import Features, encode
+from shortlist.features import Encoded, Features, encode
 from shortlist.losses import Positives
 from shortlist.models.inputs import Columns, TowerInput
 
-__all__ = ["Batch", "Events", "Tables"]
+__all__ = ["Batch", "Events", "Tables", "unique_in_rows"]
+
+# Rows whose batches are planned together where shapes are fixed: 24 bytes each.
+PLANNED_ROWS = 1 << 22
+# The number of unique items of a batch of fixed shape is a multiple of this.
+WIDTH_STEP = 256
 
 
 @dataclasses.dataclass(frozen=True)
@@ -32,14 +37,29 @@ class Batch:
 
 
 class Tables:
-    """The users and the items of a dataset, encoded once and kept on the device."""
+    """The users and the items of a dataset, encoded once and kept on the device.
 
-    def __init__(self, features: Features, data: Dataset, device: torch.device | str = "cpu") -> None:
+    With `fixed_shapes`, as a GPU wants it, the shapes of a batch do not hang on what stands in it.
+    """
+
+    def __init__(
+        self,
+        features: Features,
+        data: Dataset,
+        device: torch.device | str = "cpu",
+        *,
+        fixed_shapes: bool | None = None,
+    ) -> None:
         self.features = features
-        self.device = device
+        self.device = torch.device(device)
+        self.fixed_shapes = self.device.type != "cpu" if fixed_shapes is None else fixed_shapes
         self.num_items = data.num_items
-        self.users = Columns(encode(features.user, data.users), device)
-        self.items = Columns(encode(features.item, data.items), device)
+        self.users = self.columns(encode(features.user, data.users))
+        self.items = self.columns(encode(features.item, data.items))
+
+    def columns(self, encoded: Mapping[str, Encoded]) -> Columns:
+        """Encoded columns on the device, in the form that these tables have."""
+        return Columns(encoded, self.device, padded=self.fixed_shapes)
 
     @functools.cached_property
     def item_rows(self) -> Tensor:
@@ -61,7 +81,7 @@ class Events:
     def __init__(self, tables: Tables, data: Dataset, *, whole_catalogue: bool = False) -> None:
         self.tables = tables
         self.whole_catalogue = whole_catalogue
-        self.columns = Columns(encode(tables.features.event, data.events), tables.device)
+        self.columns = tables.columns(encode(tables.features.event, data.events))
         self.user_rows = torch.from_numpy(data.user_rows).to(tables.device)
         self.item_rows = torch.from_numpy(data.item_rows).to(tables.device)
         weights = data.weights
@@ -88,24 +108,44 @@ class Events:
     ) -> Iterator[Batch]:
         """All events once, in a new order drawn from the generator; the last batch may be smaller.
 
-        `skip` leaves out that many batches, which were taken before an interruption.
+        `skip` leaves out that many batches, which were taken before an interruption. With fixed shapes the device is
+        waited for once in some million rows, not in every batch.
         """
-        order = torch.randperm(len(self), generator=generator).to(self.tables.device)
-        for start in range(skip * batch_size, len(self), batch_size):
-            yield self.batch(order[start : start + batch_size], log_q)
+        order = torch.randperm(len(self), generator=generator).to(self.tables.device)[skip * batch_size :]
+        if not self.tables.fixed_shapes:
+            for start in range(0, len(order), batch_size):
+                yield self.batch(order[start : start + batch_size], log_q)
+            return
+        together = max(PLANNED_ROWS // batch_size, 1) * batch_size
+        for start in range(0, len(order), together):
+            part = order[start : start + together]
+            whole = len(part) // batch_size * batch_size
+            for rows in (part[:whole].view(-1, batch_size), part[whole:].unsqueeze(0)):  # [S, B], and the last batch
+                if rows.numel():
+                    yield from self._planned(rows, log_q)
 
     def batch(self, rows: Tensor, log_q: Tensor | None) -> Batch:
         """The batch of these events [B]."""
-        own = self.item_rows[rows]
+        own = self.item_rows.index_select(0, rows)
         if self.whole_catalogue:
-            items, column, counts = self.tables.item_rows, own, None
-            item_inputs = self.tables.item_inputs
-        else:
-            items, column, counts = torch.unique(own, return_inverse=True, return_counts=True)
-            item_inputs = self.tables.items.take(items)
+            return self._batch(rows, self.tables.item_rows, own, None, log_q)
+        items, column, counts = torch.unique(own, return_inverse=True, return_counts=True)
+        return self._batch(rows, items, column, counts, log_q)
+
+    def _planned(self, rows: Tensor, log_q: Tensor | None) -> Iterator[Batch]:
+        """The batches of these events [S, B], whose unique items are found together."""
+        if self.whole_catalogue:
+            yield from (self.batch(of_batch, log_q) for of_batch in rows)
+            return
+        items, column, counts = unique_in_rows(self.item_rows[rows])
+        for place, of_batch in enumerate(rows):
+            yield self._batch(of_batch, items[place], column[place], counts[place], log_q)
+
+    def _batch(self, rows: Tensor, items: Tensor, column: Tensor, counts: Tensor | None, log_q: Tensor | None) -> Batch:
+        whole = items is self.tables.item_rows
         return Batch(
             query_inputs=self.query_inputs(rows),
-            item_inputs=item_inputs,
+            item_inputs=self.tables.item_inputs if whole else self.tables.items.take(items),
             positives=Positives(
                 column=column,
                 counts=counts,
@@ -118,3 +158,21 @@ class Events:
 
     def num_batches(self, batch_size: int) -> int:
         return int(np.ceil(len(self) / batch_size))
+
+
+def unique_in_rows(values: Tensor) -> tuple[Tensor, Tensor, Tensor]:
+    """The different values of each row [S, B]: them [S, U], which of them each is [S, B], how often each stands [S, U].
+
+    U is the most that any row has, rounded up so that it seldom changes from one call to the next; what a row lacks is
+    filled up with its lowest value, standing there 0 times. The device is waited for once, to learn U.
+
+    >>> unique_in_rows(torch.tensor([[7, 5, 7], [3, 3, 3]]))[0][:, :3].tolist()
+    [[5, 7, 5], [3, 3, 3]]
+    """
+    ordered, place = values.sort(dim=1, stable=True)
+    number = torch.zeros_like(ordered)
+    number[:, 1:] = (ordered[:, 1:] != ordered[:, :-1]).cumsum(dim=1)  # of each value among its row's different ones
+    width = (int(number[:, -1].max()) // WIDTH_STEP + 1) * WIDTH_STEP
+    unique = ordered[:, :1].repeat(1, width).scatter_(1, number, ordered)
+    counts = torch.zeros_like(unique).scatter_add_(1, number, torch.ones_like(number))
+    return unique, torch.empty_like(number).scatter_(1, place, number), counts

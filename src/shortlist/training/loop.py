@@ -12,16 +12,14 @@ from torch import Tensor
 from torch.optim import Optimizer
 
 from shortlist.errors import DivergedError, SettingsError
-from shortlist.losses import Positives
 from shortlist.models import TwoTower
 from shortlist.settings.training import Training
-from shortlist.training.batches import Batch, Events
+from shortlist.training.batches import Events
 from shortlist.training.checkpoint import Checkpoints, Place
+from shortlist.training.step import Loss, make_step
 
 __all__ = ["Epoch", "History", "Loss", "fit"]
 
-# Query vectors [P, D], unique item vectors [U, D] and the positives between them -> a scalar.
-Loss = Callable[[Tensor, Tensor, Positives], Tensor]
 Validate = Callable[[], dict[str, float]]
 
 
@@ -82,6 +80,8 @@ def fit(
     hear = on_epoch or (lambda _: None)
     best = _Best(training)
     order = torch.Generator().manual_seed(training.seed)
+    step = make_step(model, loss, optimizer, training.precision)
+    on_cpu = events.tables.device.type == "cpu"
     heeding_signals = checkpoints.heeding_signals() if checkpoints else nullcontext()
     # Dropout draws from the global generator: seed it here, restore it after.
     with torch.random.fork_rng(), heeding_signals:
@@ -96,27 +96,30 @@ def fit(
             started = time.perf_counter()
             order.set_state(place.order)
             steps_before = (number - 1) * events.num_batches(training.batch_size)
+            model.train()
+            pending: list[Tensor] = []
             for batch in events.epoch(training.batch_size, order, log_q, skip=place.steps):
-                value = _step(model, batch, loss, optimizer)
-                place.steps += 1
-                place.total_loss += value
-                _refuse_diverged(value, steps_before + place.steps, number, place.steps)
-                if checkpoints and checkpoints.due(steps_before + place.steps):
+                pending.append(step(batch))
+                due = checkpoints is not None and checkpoints.due(steps_before + place.steps + len(pending))
+                if due or on_cpu:
+                    _take_up(pending, place, steps_before, number)
+                if checkpoints and due:
                     checkpoints.write(place, model, optimizer)
                     checkpoints.stop_if_asked()
+            _take_up(pending, place, steps_before, number)
             trained = time.perf_counter()
             metrics = {}
             if validate and (number % training.validate_every == 0 or number == training.epochs):
                 model.eval()
                 metrics = validate()
-            mean_loss, step = place.total_loss / place.steps, steps_before + place.steps
+            mean_loss, steps_done = place.total_loss / place.steps, steps_before + place.steps
             epoch = Epoch(number, mean_loss, trained - started, time.perf_counter() - trained, metrics)
             epochs.append(epoch)
             best.look_at(epoch, model)
             place = Place(order.get_state(), epochs=[*place.epochs, dataclasses.asdict(epoch)])
             best.put_down(place)
             hear(epoch)
-            if checkpoints and checkpoints.due(step):
+            if checkpoints and checkpoints.due(steps_done):
                 checkpoints.write(place, model, optimizer)
                 checkpoints.stop_if_asked()
         if checkpoints:  # what follows, an evaluation say, may fail, and the training should not be lost with it
@@ -127,18 +130,16 @@ def fit(
     return history
 
 
-def _step(model: TwoTower, batch: Batch, loss: Loss, optimizer: Optimizer) -> float:
-    """One step of the optimiser; the loss before it. A loss that is no number moves nothing."""
-    model.train()
-    queries = model.encode_queries(batch.query_inputs).squeeze(1)  # [B, 1, D] -> [B, D]
-    items = model.encode_items(batch.item_inputs)
-    value = loss(queries, items, batch.positives)
-    number = float(value.detach())
-    if math.isfinite(number):
-        optimizer.zero_grad(set_to_none=True)
-        value.backward()  # type: ignore[no-untyped-call]
-        optimizer.step()
-    return number
+def _take_up(pending: list[Tensor], place: Place, steps_before: int, epoch: int) -> None:
+    """Add the losses of the last steps to the place, and empty the list; raises `DivergedError` for one that is none.
+
+    On a GPU this waits for the steps to end, so it is done once an epoch there, and before a checkpoint.
+    """
+    for value in torch.stack(pending).tolist() if pending else ():
+        place.steps += 1
+        place.total_loss += value
+        _refuse_diverged(value, steps_before + place.steps, epoch, place.steps)
+    pending.clear()
 
 
 def _refuse_diverged(loss: float, step: int, epoch: int, batch: int) -> None:

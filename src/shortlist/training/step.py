@@ -1,0 +1,133 @@
+"""One step of the optimiser on one batch: plainly, or on a GPU as a graph that is launched whole."""
+
+import math
+from collections import Counter
+from collections.abc import Callable, Iterator
+from contextlib import nullcontext
+from typing import Literal
+
+import torch
+from torch import Tensor
+from torch.optim import Optimizer
+
+from shortlist.losses import Positives
+from shortlist.models import EmbeddingTable, TowerInput, TwoTower
+from shortlist.training.batches import Batch
+
+__all__ = ["GraphedStep", "Loss", "PlainStep", "make_step"]
+
+# Query vectors [P, D], item vectors [U, D] and the positives between them -> a scalar.
+Loss = Callable[[Tensor, Tensor, Positives], Tensor]
+Precision = Literal["float32", "bfloat16"]
+Shapes = tuple[torch.Size, ...]
+
+# Steps made plainly before one is captured: libraries set themselves up in the first ones.
+WARM_UP = 3
+
+
+class PlainStep:
+    """Forward, backward, move; gives the loss before it, a scalar on the model's device.
+
+    On a processor a loss that is no number moves nothing. On a GPU looking at it would stop the work, so that the
+    weights are moved by whatever it is; the loop looks at the losses before anything is made of the weights.
+    """
+
+    def __init__(self, model: TwoTower, loss: Loss, optimizer: Optimizer, precision: Precision = "float32") -> None:
+        self.model = model
+        self.loss = loss
+        self.optimizer = optimizer
+        self.precision = precision
+
+    def __call__(self, batch: Batch) -> Tensor:
+        device = batch.item_rows.device.type
+        lower = torch.autocast(device, torch.bfloat16) if self.precision == "bfloat16" else nullcontext()
+        with lower:
+            queries = self.model.encode_queries(batch.query_inputs).squeeze(1)  # [B, 1, D] -> [B, D]
+            items = self.model.encode_items(batch.item_inputs)
+        value = self.loss(queries, items, batch.positives)
+        if device != "cpu" or math.isfinite(value.item()):
+            self.optimizer.zero_grad(set_to_none=True)
+            value.backward()  # type: ignore[no-untyped-call]
+            self.optimizer.step()
+        return value.detach()
+
+
+class GraphedStep:
+    """A plain step as CUDA graphs, one for each shape of batch: one launch instead of some hundred.
+
+    A graph reads its batch from where the captured one lay, so each batch is copied there. Nothing in the step may hang
+    on a number that only the GPU knows: no gradient may be kept as the rows used.
+    """
+
+    def __init__(self, step: PlainStep) -> None:
+        self.step = step
+        self._times: Counter[Shapes] = Counter()
+        self._graphs: dict[Shapes, tuple[Batch, Callable[[], None], Tensor]] = {}
+
+    def __call__(self, batch: Batch) -> Tensor:
+        shapes = tuple(tensor.shape for tensor in tensors_of(batch))
+        self._times[shapes] += 1
+        if self._times[shapes] <= WARM_UP:
+            return self.step(batch)
+        if shapes not in self._graphs:
+            own = _map_tensors(batch, torch.clone)
+            self._graphs[shapes] = (own, *self._capture(own))
+        own, replay, loss = self._graphs[shapes]
+        for kept, new in zip(tensors_of(own), tensors_of(batch), strict=True):
+            kept.copy_(new)
+        replay()
+        return loss.clone()
+
+    def _capture(self, batch: Batch) -> tuple[Callable[[], None], Tensor]:
+        """The step on this batch as something to replay, and the loss that each replay leaves behind."""
+        graph = torch.cuda.CUDAGraph()
+        self.step.optimizer.zero_grad(set_to_none=True)
+        with torch.cuda.graph(graph):
+            loss = self.step(batch)
+        return graph.replay, loss
+
+
+def make_step(
+    model: TwoTower, loss: Loss, optimizer: Optimizer, precision: Precision = "float32"
+) -> PlainStep | GraphedStep:
+    """The fastest step that the model's device and the optimiser allow."""
+    step = PlainStep(model, loss, optimizer, precision)
+    on_gpu = next(model.parameters()).device.type == "cuda"
+    sparse = any(module.sparse_gradients for module in model.modules() if isinstance(module, EmbeddingTable))
+    return GraphedStep(step) if on_gpu and not sparse else step
+
+
+def tensors_of(batch: Batch) -> Iterator[Tensor]:
+    """Every tensor of a batch, always in the same order."""
+    found: list[Tensor] = []
+
+    def note(tensor: Tensor) -> Tensor:
+        found.append(tensor)
+        return tensor
+
+    _map_tensors(batch, note)
+    yield from found
+
+
+def _map_tensors(batch: Batch, change: Callable[[Tensor], Tensor]) -> Batch:
+    """The batch with every tensor put through `change`; its lists must be padded."""
+
+    def change_inputs(inputs: dict[str, TowerInput]) -> dict[str, TowerInput]:
+        return {name: change(value) for name, value in inputs.items() if isinstance(value, Tensor)}
+
+    def change_some(tensor: Tensor | None) -> Tensor | None:
+        return None if tensor is None else change(tensor)
+
+    positives = batch.positives
+    return Batch(
+        query_inputs=change_inputs(batch.query_inputs),
+        item_inputs=change_inputs(batch.item_inputs),
+        positives=Positives(
+            column=change(positives.column),
+            counts=change_some(positives.counts),
+            weights=change_some(positives.weights),
+            log_q=change_some(positives.log_q),
+        ),
+        user_rows=change(batch.user_rows),
+        item_rows=change(batch.item_rows),
+    )
