@@ -6,6 +6,7 @@ from shortlist.features.encoder import FEATURE_KINDS, AnyFeature, Features, enco
 from shortlist.features.feature import FeatureChoice, FittedFeature
 from shortlist.features.lookup import Hash, Lookup
 from shortlist.features.numeric import Bucketize, Normalize
+from shortlist.features.store import EncodedStore
 from shortlist.features.text import Text
 
 __all__ = [
@@ -14,6 +15,7 @@ __all__ = [
     "Bucketize",
     "Categories",
     "Encoded",
+    "EncodedStore",
     "FeatureChoice",
     "Features",
     "FittedFeature",

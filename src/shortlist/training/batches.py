@@ -2,14 +2,16 @@
 
 import dataclasses
 import functools
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator, Sequence
 
 import numpy as np
+import polars as pl
 import torch
 from torch import Tensor
 
 from shortlist.data import Dataset
-from shortlist.features import Encoded, Features, encode
+from shortlist.data.events import EventTable
+from shortlist.features import EncodedStore, Features, FittedFeature
 from shortlist.losses import Positives
 from shortlist.models.inputs import Columns, TowerInput
 
@@ -39,7 +41,8 @@ class Batch:
 class Tables:
     """The users and the items of a dataset, encoded once and kept on the device.
 
-    With `fixed_shapes`, as a GPU wants it, the shapes of a batch do not hang on what stands in it.
+    With `fixed_shapes`, as a GPU wants it, the shapes of a batch do not hang on what stands in it. Columns of a million
+    rows and more are kept in the `store`, and found there again.
     """
 
     def __init__(
@@ -49,17 +52,19 @@ class Tables:
         device: torch.device | str = "cpu",
         *,
         fixed_shapes: bool | None = None,
+        store: EncodedStore | None = None,
     ) -> None:
         self.features = features
         self.device = torch.device(device)
         self.fixed_shapes = self.device.type != "cpu" if fixed_shapes is None else fixed_shapes
         self.num_items = data.num_items
-        self.users = self.columns(encode(features.user, data.users))
-        self.items = self.columns(encode(features.item, data.items))
+        self._store = EncodedStore() if store is None else store
+        self.users = self.encode(features.user, data.users)
+        self.items = self.encode(features.item, data.items)
 
-    def columns(self, encoded: Mapping[str, Encoded]) -> Columns:
+    def encode(self, features: Sequence[FittedFeature], table: pl.DataFrame | EventTable) -> Columns:
         """Encoded columns on the device, in the form that these tables have."""
-        return Columns(encoded, self.device, padded=self.fixed_shapes)
+        return Columns(self._store.encode(features, table), self.device, padded=self.fixed_shapes)
 
     @functools.cached_property
     def item_rows(self) -> Tensor:
@@ -81,7 +86,7 @@ class Events:
     def __init__(self, tables: Tables, data: Dataset, *, whole_catalogue: bool = False) -> None:
         self.tables = tables
         self.whole_catalogue = whole_catalogue
-        self.columns = tables.columns(encode(tables.features.event, data.events))
+        self.columns = tables.encode(tables.features.event, data.events)
         self.user_rows = torch.from_numpy(data.user_rows).to(tables.device)
         self.item_rows = torch.from_numpy(data.item_rows).to(tables.device)
         weights = data.weights
