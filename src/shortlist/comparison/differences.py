@@ -7,7 +7,6 @@ from typing import Any
 
 import numpy as np
 import numpy.typing as npt
-from scipy import stats
 
 from shortlist.evaluation import MIN_USERS, Evaluation, bootstrap_interval, mean_samples
 
@@ -98,4 +97,6 @@ def _welch(first: npt.NDArray[Any], second: npt.NDArray[Any]) -> float:
     """The two-sided p-value of Welch's t-test; 1 where neither varies, for then nothing is known of the noise."""
     if np.ptp(first) == 0 and np.ptp(second) == 0:
         return 1.0
+    from scipy import stats  # a second and 60 MB, for those who have several seeds to compare
+
     return float(stats.ttest_ind(first, second, equal_var=False).pvalue)

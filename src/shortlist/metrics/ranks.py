@@ -8,7 +8,7 @@ from typing import Any, Literal
 
 import numpy as np
 import numpy.typing as npt
-from array_api_compat import array_namespace, is_torch_array
+from array_api_compat import array_namespace, device
 
 __all__ = ["Ranks", "count_rivals"]
 
@@ -66,25 +66,14 @@ def count_rivals(scores: Any, true: Any, counts: Any = None) -> tuple[Any, Any]:
     >>> higher.tolist(), ties.tolist()
     ([1], [2])
     """
-    if is_torch_array(scores):
-        return _total_in_torch("gt", scores, true, counts), _total_in_torch("eq", scores, true, counts)
     xp = array_namespace(scores)
-    return _total(xp, scores > true, counts), _total(xp, scores == true, counts)
+    return _total(xp, xp.greater, scores, true, counts), _total(xp, xp.equal, scores, true, counts)
 
 
-def _total(xp: Any, flags: Any, counts: Any) -> Any:
-    """The number of items flagged in each row [B, U] -> [B] int64."""
-    if counts is None:
-        return xp.astype(xp.sum(flags, axis=1, dtype=xp.int32), xp.int64)  # int64 sums take twice the time
+def _total(xp: Any, comparison: Any, scores: Any, true: Any, counts: Any) -> Any:
+    """The number of items in each row [B, U] for which the comparison holds -> [B] int64."""
     # float32 holds whole numbers up to 2^24 exactly, float64 up to 2^53.
-    return xp.astype(xp.astype(flags, counts.dtype) @ counts, xp.int64)
-
-
-def _total_in_torch(comparison: Literal["gt", "eq"], scores: Any, true: Any, counts: Any) -> Any:
-    """The same where flags are best written as numbers: a sum over truth values takes torch six times as long."""
-    import torch  # only where the scores are its own, for metrics must not need it
-
-    dtype = counts.dtype if counts is not None else torch.float32 if scores.shape[1] < 1 << 24 else torch.float64
-    flags = torch.empty(scores.shape, dtype=dtype, device=scores.device)
-    getattr(torch, comparison)(scores, true, out=flags)
-    return (flags.sum(dim=1) if counts is None else flags @ counts).long()
+    dtype = counts.dtype if counts is not None else xp.float32 if scores.shape[1] < 1 << 24 else xp.float64
+    flags = xp.empty(scores.shape, dtype=dtype, device=device(scores))
+    comparison(scores, true, out=flags)  # as numbers: a sum over truth values takes torch six times as long
+    return xp.astype(xp.sum(flags, axis=1) if counts is None else flags @ counts, xp.int64)

@@ -14,12 +14,12 @@ import torch
 from safetensors import SafetensorError, safe_open
 from safetensors.torch import save
 from torch import Tensor
-from torch.optim import Optimizer
 
 from shortlist.atomic import write_file
 from shortlist.errors import CheckpointError
 from shortlist.models import TwoTower
 from shortlist.settings.training import Checkpointing
+from shortlist.training.optimizers import Optimizer
 
 __all__ = ["Checkpoints", "Place"]
 

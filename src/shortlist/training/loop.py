@@ -9,13 +9,13 @@ from contextlib import nullcontext
 
 import torch
 from torch import Tensor
-from torch.optim import Optimizer
 
 from shortlist.errors import DivergedError, SettingsError
 from shortlist.models import TwoTower
 from shortlist.settings.training import Training
 from shortlist.training.batches import Events
 from shortlist.training.checkpoint import Checkpoints, Place
+from shortlist.training.optimizers import Optimizer
 from shortlist.training.step import Loss, make_step
 
 __all__ = ["Epoch", "History", "Loss", "fit"]

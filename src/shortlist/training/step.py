@@ -8,11 +8,11 @@ from typing import Literal
 
 import torch
 from torch import Tensor
-from torch.optim import Optimizer
 
 from shortlist.losses import Positives
 from shortlist.models import EmbeddingTable, TowerInput, TwoTower
 from shortlist.training.batches import Batch
+from shortlist.training.optimizers import Optimizer
 
 __all__ = ["GraphedStep", "Loss", "PlainStep", "make_step"]
 
@@ -46,7 +46,7 @@ class PlainStep:
             items = self.model.encode_items(batch.item_inputs)
         value = self.loss(queries, items, batch.positives)
         if device != "cpu" or math.isfinite(value.item()):
-            self.optimizer.zero_grad(set_to_none=True)
+            self.optimizer.zero_grad()
             value.backward()  # type: ignore[no-untyped-call]
             self.optimizer.step()
         return value.detach()
@@ -81,7 +81,7 @@ class GraphedStep:
     def _capture(self, batch: Batch) -> tuple[Callable[[], None], Tensor]:
         """The step on this batch as something to replay, and the loss that each replay leaves behind."""
         graph = torch.cuda.CUDAGraph()
-        self.step.optimizer.zero_grad(set_to_none=True)
+        self.step.optimizer.zero_grad()
         with torch.cuda.graph(graph):
             loss = self.step(batch)
         return graph.replay, loss

@@ -1,18 +1,18 @@
 """Adagrad as Keras has it, with an accumulator for each weight or for each row of a table."""
 
-from collections.abc import Callable, Iterable
+from collections.abc import Iterable
 from typing import Any
 
 import torch
 from torch import Tensor
-from torch.optim import Optimizer
 
+from shortlist.training.optimizers.base import GroupedWeights
 from shortlist.training.optimizers.rows import used_rows
 
 __all__ = ["KerasAdagrad"]
 
 
-class KerasAdagrad(Optimizer):
+class KerasAdagrad(GroupedWeights):
     """Adagrad (Duchi et al. 2011) with Keras' start and epsilon; sparse gradients touch the rows used only.
 
     accumulator += g²; weight -= learning_rate · g / √(accumulator + epsilon). PyTorch's own Adagrad adds epsilon
@@ -29,21 +29,16 @@ class KerasAdagrad(Optimizer):
         initial_accumulator: float,
         epsilon: float,
     ) -> None:
-        super().__init__(parameters, {"lr": learning_rate, "epsilon": epsilon, "rowwise": False})
+        super().__init__(parameters, lr=learning_rate, epsilon=epsilon, rowwise=False)
         for group in self.param_groups:
             for parameter in group["params"]:
                 accumulates = parameter[:, :1] if group["rowwise"] else parameter
-                self.state[parameter]["accumulator"] = torch.full_like(
-                    accumulates, initial_accumulator, memory_format=torch.contiguous_format
-                )
+                start = torch.full_like(accumulates, initial_accumulator, memory_format=torch.contiguous_format)
+                self.state[parameter] = {"accumulator": start}
 
     @torch.no_grad()
-    def step(self, closure: Callable[[], float] | None = None) -> float | None:  # type: ignore[override]
+    def step(self) -> None:
         """Move every weight that has a gradient."""
-        loss = None
-        if closure is not None:
-            with torch.enable_grad():
-                loss = closure()
         for group in self.param_groups:
             used = [(parameter, parameter.grad) for parameter in group["params"] if parameter.grad is not None]
             for parameter, gradient in used:
@@ -52,7 +47,6 @@ class KerasAdagrad(Optimizer):
             dense = [(parameter, gradient) for parameter, gradient in used if not gradient.is_sparse]
             if dense:
                 self._step_dense(dense, group)
-        return loss
 
     def _step_dense(self, used: list[tuple[Tensor, Tensor]], group: dict[str, Any]) -> None:
         parameters, gradients = [parameter for parameter, _ in used], [gradient for _, gradient in used]

@@ -1,19 +1,19 @@
 """Adam whose moments stand still for the rows of a table that a batch does not use."""
 
-from collections.abc import Callable, Iterable
+from collections.abc import Iterable
 from typing import Any
 
 import torch
 from torch import Tensor
-from torch.optim import Optimizer
 
 from shortlist.settings.training import LazyAdam as Choice
+from shortlist.training.optimizers.base import GroupedWeights
 from shortlist.training.optimizers.rows import used_rows
 
 __all__ = ["LazyAdam"]
 
 
-class LazyAdam(Optimizer):
+class LazyAdam(GroupedWeights):
     """Adam with decoupled weight decay (Loshchilov and Hutter 2019), lazy where gradients are sparse.
 
     m ← β₁ m + (1 − β₁) g; v ← β₂ v + (1 − β₂) g²; weight ← (1 − learning_rate · decay) · weight − learning_rate ·
@@ -25,12 +25,10 @@ class LazyAdam(Optimizer):
     def __init__(self, parameters: Iterable[Tensor], choice: Choice) -> None:
         super().__init__(
             parameters,
-            {
-                "lr": choice.learning_rate,
-                "betas": (choice.beta1, choice.beta2),
-                "epsilon": choice.epsilon,
-                "weight_decay": choice.weight_decay,
-            },
+            lr=choice.learning_rate,
+            betas=(choice.beta1, choice.beta2),
+            epsilon=choice.epsilon,
+            weight_decay=choice.weight_decay,
         )
         for group in self.param_groups:
             for parameter in group["params"]:
@@ -41,12 +39,8 @@ class LazyAdam(Optimizer):
                 }
 
     @torch.no_grad()
-    def step(self, closure: Callable[[], float] | None = None) -> float | None:  # type: ignore[override]
+    def step(self) -> None:
         """Move every weight, or row of one, that has a gradient."""
-        loss = None
-        if closure is not None:
-            with torch.enable_grad():
-                loss = closure()
         for group in self.param_groups:
             for parameter in group["params"]:
                 gradient, state = parameter.grad, self.state[parameter]
@@ -61,7 +55,6 @@ class LazyAdam(Optimizer):
                 used = [whole.index_select(0, rows) for whole in (parameter, mean, square)]
                 _move(used[0], used[1], used[2], values, state["step"], group)
                 parameter[rows], mean[rows], square[rows] = used
-        return loss
 
 
 def _move(weight: Tensor, mean: Tensor, square: Tensor, gradient: Tensor, step: int, group: dict[str, Any]) -> None:
