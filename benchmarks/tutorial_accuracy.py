@@ -20,7 +20,7 @@ from typing import Any
 from scipy import stats
 
 import shortlist as sl
-from peers.tfrs_process import make_environment, run_tfrs, write_split
+from peers.processes import make_environment, run_tfrs, write_split
 
 
 def main() -> None:

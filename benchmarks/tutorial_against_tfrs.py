@@ -20,7 +20,7 @@ from importlib.metadata import version
 from pathlib import Path
 from typing import Any
 
-from peers.tfrs_process import Measured, make_environment, run_tfrs, timed, write_split
+from peers.processes import Measured, make_environment, run_tfrs, timed, write_split
 
 DEPTHS = ("32", "64,32", "128,64,32")
 METRIC = "top_100_accuracy/full/seen_included/ties_optimistic"

@@ -47,7 +47,7 @@ def main() -> None:
     # How often a thread of GNU's OpenMP looks for work before it sleeps (300,000 times by default); read once, when
     # torch loads. Beside other work on the same cores that much spinning made training over ten times slower; sleeping
     # at once makes it up to twice as slow on quiet ones (docs/experiments.md).
-    os.environ.setdefault("GOMP_SPINCOUNT", "10000")
+    os.environ.setdefault("GOMP_SPINCOUNT", "3000")
     try:
         app()
     except (ShortlistError, OSError) as error:  # OSError: a full disk says so itself

@@ -9,7 +9,7 @@ from array_api_compat import array_namespace
 from shortlist.data.seen import Seen
 from shortlist.evaluation.scoring import QueryEncoder, Scoring, Tile, VectorScores, like, to_numpy
 from shortlist.index.exact import best_rows
-from shortlist.metrics import Ranks, count_rivals
+from shortlist.metrics import Ranks, Scratch, count_rivals
 
 __all__ = ["best_lists", "rank", "rank_targets"]
 
@@ -62,6 +62,7 @@ def rank(
         # And histories of like length, for the shorter ones of a tile are filled up to the longest.
         order = order[np.argsort(seen.num_items(user_rows[order]), kind="stable")]
     higher, ties = np.empty(len(order), np.int64), np.empty(len(order), np.int64)
+    scratch = Scratch()
     start = 0
     while start < len(order):
         targets = order[start : start + scoring.tile_rows]
@@ -74,7 +75,7 @@ def rank(
         first = np.flatnonzero(np.diff(query_of[targets], prepend=-1))  # target of each query in the tile
         row = np.repeat(np.arange(len(first)), np.diff(first, append=len(targets)))
         tile = scoring.tile(targets[first])
-        higher[targets], ties[targets] = _rank_tile(scoring, tile, row, item_rows[targets], left_out[first])
+        higher[targets], ties[targets] = _rank_tile(scoring, tile, row, item_rows[targets], left_out[first], scratch)
         start += len(targets)
     return Ranks(higher, ties)
 
@@ -107,7 +108,9 @@ def best_lists(
     return lists
 
 
-def _rank_tile(scoring: Scoring, tile: Tile, row: Rows, own_items: Rows, left_out_items: Rows) -> tuple[Rows, Rows]:
+def _rank_tile(
+    scoring: Scoring, tile: Tile, row: Rows, own_items: Rows, left_out_items: Rows, scratch: Scratch
+) -> tuple[Rows, Rows]:
     """Higher and ties [T] of the targets of one tile: `row` [T] is the query of each, `own_items` [T] its true item.
 
     `left_out_items` [Q, M] are no candidates of a query's targets, -1 being nothing.
@@ -134,7 +137,7 @@ def _rank_tile(scoring: Scoring, tile: Tile, row: Rows, own_items: Rows, left_ou
         left_out_scores = _put_scores(xp, left_out_scores, scores, left_out, start)
         true = own_scores if true is None else true
         counts = None if scoring.counts is None else scoring.counts[start : start + width]
-        above, same = count_rivals(of_targets, true, counts)
+        above, same = count_rivals(of_targets, true, counts, scratch=scratch)
         higher, ties = higher + above, ties + same
     # The true item is no rival of itself, nor is what is left out. Each takes one item off, whatever shares its column.
     for scores in (own_scores, left_out_scores if len(row) == len(left_out_scores) else left_out_scores[row]):

@@ -8,6 +8,7 @@ import numpy.typing as npt
 from array_api_compat import array_namespace, device
 
 from shortlist.errors import DivergedError
+from shortlist.metrics import Scratch
 
 __all__ = ["QueryEncoder", "Scoring", "Tile", "UserScores", "VectorScores", "distinct_rows", "like", "to_numpy"]
 
@@ -24,7 +25,10 @@ TILE_SCORES = 1 << 22
 
 
 class Tile(Protocol):
-    """The scores of some queries [Q], made as they are asked for: arrays or tensors [Q, columns]."""
+    """The scores of some queries [Q], made as they are asked for: arrays or tensors [Q, columns].
+
+    What is asked for next may take the place of what was asked for before.
+    """
 
     def block(self, start: int, stop: int) -> Any:
         """The scores in the columns start to stop."""
@@ -65,6 +69,7 @@ class VectorScores:
         _refuse_nonfinite(xp, item_vectors, "item")
         self._encode = encode_queries
         self._vectors = item_vectors
+        self._scratch = Scratch()
         self.num_items = self.num_columns = len(item_vectors)
         self.column_of: Rows | None = None
         self.counts: Any = None
@@ -79,13 +84,14 @@ class VectorScores:
     def tile(self, targets: Rows) -> "_VectorTile":
         queries = self._encode(targets)
         _refuse_nonfinite(array_namespace(queries), queries, "query")
-        return _VectorTile(queries, self._vectors)
+        return _VectorTile(queries, self._vectors, self._scratch)
 
 
 class _VectorTile:
-    def __init__(self, queries: Any, vectors: Any) -> None:
+    def __init__(self, queries: Any, vectors: Any, scratch: Scratch) -> None:
         self._queries = queries
         self._vectors = vectors
+        self._scratch = scratch
 
     def block(self, start: int, stop: int) -> Any:
         return self._against(self._vectors[start:stop])
@@ -94,9 +100,14 @@ class _VectorTile:
         return self._against(array_namespace(self._vectors).take(self._vectors, like(self._vectors, columns), axis=0))
 
     def _against(self, vectors: Any) -> Any:
-        if self._queries.shape[1] == 1:
-            return self._queries[:, 0, :] @ vectors.T
-        return array_namespace(vectors).max(self._queries @ vectors.T, axis=1)
+        xp = array_namespace(vectors)
+        num_queries, interests, width = self._queries.shape
+        shape = (num_queries * interests, len(vectors))
+        scores = self._scratch.array(xp, shape, vectors.dtype, device(vectors))
+        xp.matmul(xp.reshape(self._queries, (-1, width)), vectors.T, out=scores)
+        if interests == 1:
+            return scores
+        return xp.max(xp.reshape(scores, (num_queries, interests, -1)), axis=1)
 
 
 class UserScores:

@@ -2,7 +2,7 @@
 
 from shortlist.metrics.lists import RankedLists
 from shortlist.metrics.ranking import Gains, top_k_discounted, top_k_hits
-from shortlist.metrics.ranks import Ranks, count_rivals
+from shortlist.metrics.ranks import Ranks, Scratch, count_rivals
 from shortlist.metrics.shown import ShownItems
 
-__all__ = ["Gains", "RankedLists", "Ranks", "ShownItems", "count_rivals", "top_k_discounted", "top_k_hits"]
+__all__ = ["Gains", "RankedLists", "Ranks", "Scratch", "ShownItems", "count_rivals", "top_k_discounted", "top_k_hits"]

@@ -4,13 +4,14 @@ Runs on NumPy arrays and on tensors of any device.
 """
 
 import dataclasses
+import math
 from typing import Any, Literal
 
 import numpy as np
 import numpy.typing as npt
 from array_api_compat import array_namespace, device
 
-__all__ = ["Ranks", "count_rivals"]
+__all__ = ["Ranks", "Scratch", "count_rivals"]
 
 
 @dataclasses.dataclass(frozen=True)
@@ -55,25 +56,40 @@ class Ranks:
         return self.higher + self.ties / 2
 
 
-def count_rivals(scores: Any, true: Any, counts: Any = None) -> tuple[Any, Any]:
+class Scratch:
+    """Memory used over and over for arrays that live shortly: fresh memory costs more than what is put there."""
+
+    def __init__(self) -> None:
+        self._kept: Any = None
+
+    def array(self, xp: Any, shape: tuple[int, ...], dtype: Any, on: Any) -> Any:
+        """An array of this shape with any content, in the place of the last one that was asked for."""
+        size = math.prod(shape)
+        kept = self._kept
+        if kept is None or kept.dtype != dtype or device(kept) != on or kept.shape[0] < size:
+            self._kept = kept = xp.empty((size,), dtype=dtype, device=on)
+        return xp.reshape(kept[:size], shape)
+
+
+def count_rivals(scores: Any, true: Any, counts: Any = None, *, scratch: Scratch | None = None) -> tuple[Any, Any]:
     """How many candidates of each row score higher than the row's true item, and how many the same.
 
     `scores` [B, U] are the scores of U distinct item vectors, `true` [B, 1] those of the true items; a true item that
     is among the U is counted with those that score the same. `counts` [U] float says how many items share each vector
-    (None: one each). Returns higher and ties, both [B] int64.
+    (None: one each). `scratch` is what flags are written in, for who counts many blocks. Returns higher and ties, both
+    [B] int64.
 
     >>> higher, ties = count_rivals(np.array([[0.5, 0.9, 0.5, 0.1]]), np.array([[0.5]]))
     >>> higher.tolist(), ties.tolist()
     ([1], [2])
     """
     xp = array_namespace(scores)
-    return _total(xp, xp.greater, scores, true, counts), _total(xp, xp.equal, scores, true, counts)
-
-
-def _total(xp: Any, comparison: Any, scores: Any, true: Any, counts: Any) -> Any:
-    """The number of items in each row [B, U] for which the comparison holds -> [B] int64."""
     # float32 holds whole numbers up to 2^24 exactly, float64 up to 2^53.
     dtype = counts.dtype if counts is not None else xp.float32 if scores.shape[1] < 1 << 24 else xp.float64
-    flags = xp.empty(scores.shape, dtype=dtype, device=device(scores))
-    comparison(scores, true, out=flags)  # as numbers: a sum over truth values takes torch six times as long
-    return xp.astype(xp.sum(flags, axis=1) if counts is None else flags @ counts, xp.int64)
+    flags = (scratch or Scratch()).array(xp, scores.shape, dtype, device(scores))
+
+    def total(comparison: Any) -> Any:
+        comparison(scores, true, out=flags)  # as numbers: a sum over truth values takes torch six times as long
+        return xp.astype(xp.sum(flags, axis=1) if counts is None else flags @ counts, xp.int64)
+
+    return total(xp.greater), total(xp.equal)

@@ -1,9 +1,10 @@
-"""TensorFlow Recommenders as a process of its own: its environment, its data, and one timed run of the tutorial."""
+"""The peers as processes of their own: their environments, their data, and one timed run of the tutorial."""
 
 import dataclasses
 import json
 import os
 import subprocess
+import sys
 import time
 import venv
 from pathlib import Path
@@ -13,9 +14,11 @@ import numpy as np
 
 import shortlist as sl
 
-__all__ = ["Measured", "make_environment", "run_tfrs", "timed", "write_split"]
+__all__ = ["SIDES", "Measured", "make_environment", "run_side", "run_tfrs", "timed", "write_split"]
 
-HERE = Path(__file__).parent / "tfrs"
+HERE = Path(__file__).parent
+# Each side's folder, with its program; those with a requirements.txt run in an environment made from it.
+SIDES = {"tfrs": "tfrs", "keras_rs": "keras_rs", "torch_port": "torch_port", "shortlist": "shortlist_side"}
 
 
 @dataclasses.dataclass(frozen=True)
@@ -27,22 +30,26 @@ class Measured:
     accuracy: float
 
 
-def make_environment(folder: Path) -> Path:
+def make_environment(folder: Path, side: str = "tfrs") -> Path:
     """The peer's own virtual environment, made where it is not there whole yet; its Python comes back.
 
-    Without dependencies: two of its packages would bring a second TensorFlow, four times the size, over the first.
+    Without dependencies, all of which are named: some would bring a second TensorFlow, four times the size.
+    A peer without requirements runs in the environment of this process.
     """
+    requirements = HERE / SIDES[side] / "requirements.txt"
+    if not requirements.exists():
+        return Path(sys.executable)
     python, finished = folder / "bin" / "python", folder / "finished"
     if not finished.exists():
         venv.create(folder, with_pip=True, clear=True)
         install = [str(python), "-m", "pip", "install", "--quiet", "--no-deps", "--requirement"]
-        subprocess.run([*install, str(HERE / "requirements.txt")], check=True)
+        subprocess.run([*install, str(requirements)], check=True)
         finished.touch()
     return python
 
 
 def write_split(folder: Path) -> None:
-    """The tutorial's split of seed 42 in the form that the peer reads."""
+    """The tutorial's split of seed 42 in the form that the peers read."""
     split = sl.split_random(sl.datasets.movielens_100k(), test=0.2, seed=42)
     folder.mkdir()
     np.savez(folder / "items.npz", title=np.array(split.train.items["title"].to_list()))
@@ -55,13 +62,24 @@ def write_split(folder: Path) -> None:
         )
 
 
+def run_side(side: str, python: Path, data: Path, **settings: Any) -> tuple[dict[str, Any], float, float]:
+    """One side's tutorial on the folder that `write_split` filled: what it wrote, wall-clock seconds, peak MiB.
+
+    `settings` are the flags of its program: layers, epochs, validate_every, seed.
+    """
+    out = data.parent / f"{side}.json"
+    flags = [text for name, value in settings.items() for text in (f"--{name.replace('_', '-')}", str(value))]
+    program = HERE / SIDES[side] / "tutorial.py"
+    seconds, memory = timed([str(python), str(program), "--data", str(data), "--out", str(out), *flags])
+    return json.loads(out.read_text()), seconds, memory
+
+
 def run_tfrs(python: Path, data: Path, layers: str, *, epochs: int, validate_every: int, seed: int) -> Measured:
-    """The tutorial at one depth with one seed; `data` is the folder that `write_split` filled."""
-    out = data.parent / "tfrs.json"
-    settings: dict[str, Any] = {"layers": layers, "epochs": epochs, "validate-every": validate_every, "seed": seed}
-    options = [text for name, value in settings.items() for text in (f"--{name}", str(value))]
-    seconds, memory = timed([str(python), str(HERE / "tutorial.py"), "--data", str(data), "--out", str(out), *options])
-    return Measured(seconds, memory, json.loads(out.read_text())["top_100_accuracy"][-1])
+    """TensorFlow Recommenders' tutorial at one depth with one seed."""
+    written, seconds, memory = run_side(
+        "tfrs", python, data, layers=layers, epochs=epochs, validate_every=validate_every, seed=seed
+    )
+    return Measured(seconds, memory, written["top_100_accuracy"][-1])
 
 
 def timed(command: list[str]) -> tuple[float, float]:
