@@ -1,27 +1,40 @@
 """How long a whole evaluation takes, and in how much memory: every metric, interval and slice.
 
 Two questions: 20,000 test rows of MovieLens 100K, and 10,000 rows over a million items of width 64, beside the time
-of the matrix products alone.
+of the matrix products alone, on NumPy arrays and on tensors.
 
-    scripts/bench evaluation
+    scripts/bench evaluation # about three minutes on two cores
 """
 
+import argparse
 import json
 import resource
 import sys
 import time
 
 import numpy as np
+import torch
 
 import shortlist as sl
+from measure import Road, about, interleaved
 from shortlist.baselines import popularity
 from shortlist.data.seen import Seen
 from shortlist.evaluation import Assessment, Beside, Targets, VectorScores, default_slices, evaluate
+from shortlist.evaluation.ranking import BLOCK_COLUMNS, rank
+from shortlist.evaluation.scoring import MAX_ROWS
+
+WIDTH = 64
 
 
 def main() -> None:
     """Print one JSON row."""
-    print(json.dumps({"movielens": movielens(), "million": million()}))
+    parser = argparse.ArgumentParser(description=__doc__.splitlines()[0] if __doc__ else None)
+    parser.add_argument("--items", type=int, default=1_000_000)
+    parser.add_argument("--targets", type=int, default=10_000)
+    parser.add_argument("--rounds", type=int, default=3)
+    options = parser.parse_args()
+    million = {kind: many_items(kind, options) for kind in ("numpy", "torch")}
+    print(json.dumps({**about("evaluation"), "movielens": movielens(), "million": million}))
 
 
 def movielens() -> dict[str, float]:
@@ -49,31 +62,49 @@ def movielens() -> dict[str, float]:
     return {"ranking_s": ranked, "whole_s": whole}
 
 
-def million() -> dict[str, float]:
-    """10,000 targets over a million items of width 64."""
-    num_items, num_targets, width = 1_000_000, 10_000, 64
+def many_items(kind: str, options: argparse.Namespace) -> dict[str, float]:
+    """Targets over many items of width 64, on NumPy arrays or on tensors; medians of rounds in turn.
+
+    The products alone are those of the same tiles, 1,024 rows by 2,048 columns, into memory that is used again: the
+    least that scoring every pair costs. The whole ranks, and makes and measures the lists of 1,000 users.
+    """
     generator = np.random.default_rng(0)
-    items = generator.normal(size=(num_items, width)).astype(np.float32)
-    queries = generator.normal(size=(num_targets, 1, width)).astype(np.float32)
-    rows = np.arange(num_targets)
-    targets = Targets(rows, rows, generator.integers(num_items, size=num_targets), absent=0, repeated=0)
-    nothing = Seen(np.zeros(num_targets + 1, np.int64), np.zeros(0, np.int64))
-    started = time.perf_counter()
-    for start in range(0, num_targets, 8):
-        queries[start : start + 8, 0] @ items.T
-    products = time.perf_counter() - started
+    convert = torch.from_numpy if kind == "torch" else np.asarray
+    items = convert(generator.standard_normal(size=(options.items, WIDTH), dtype=np.float32))
+    queries = convert(generator.standard_normal(size=(options.targets, 1, WIDTH), dtype=np.float32))
+    rows = np.arange(options.targets)
+    targets = Targets(rows, rows, generator.integers(options.items, size=options.targets), absent=0, repeated=0)
+    nothing = Seen(np.zeros(options.targets + 1, np.int64), np.zeros(0, np.int64))
+    scoring = VectorScores(lambda places: queries[places], items)
+    scores = convert(np.empty((MAX_ROWS, BLOCK_COLUMNS), np.float32))
+
+    def products() -> None:
+        for start in range(0, options.targets, MAX_ROWS):
+            tile = queries[start : start + MAX_ROWS, 0]
+            for first in range(0, options.items, BLOCK_COLUMNS):
+                block = items[first : first + BLOCK_COLUMNS]
+                xp = torch if kind == "torch" else np
+                xp.matmul(tile, block.T, out=scores[: len(tile), : len(block)])
+
+    def ranks() -> None:
+        rank(scoring, targets.item_rows)
+
+    def whole() -> None:
+        evaluate(
+            VectorScores(lambda places: queries[places], items),
+            targets, protocol=sl.Protocol(), seen=nothing, popularity=np.ones(options.items, np.float32),
+        )  # fmt: skip
+
     before = peak_mib()
-    started = time.perf_counter()
-    evaluate(
-        VectorScores(lambda rows: queries[rows], items),
-        targets,
-        protocol=sl.Protocol(),
-        seen=nothing,
-        popularity=np.ones(num_items, np.float32),
-    )
-    seconds = time.perf_counter() - started
-    return {"products_s": products, "whole_s": seconds, "ratio": seconds / products, "added_mib": peak_mib() - before,
-            "vectors_mib": items.nbytes / 2**20}  # fmt: skip
+    times = interleaved({"products": Road(products), "ranks": Road(ranks), "whole": Road(whole)}, options.rounds)
+    seconds = {f"{name}_s": of.median for name, of in times.items()}
+    return {
+        **seconds,
+        "ranks_ratio": seconds["ranks_s"] / seconds["products_s"],
+        "ratio": seconds["whole_s"] / seconds["products_s"],
+        "added_mib": peak_mib() - before,
+        "vectors_mib": options.items * WIDTH * 4 / 2**20,
+    }
 
 
 def peak_mib() -> float:

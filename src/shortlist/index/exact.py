@@ -12,7 +12,7 @@ Rows = npt.NDArray[np.int64]
 
 # Scores held at once: 2^24 float32 are 64 MB.
 TILE_SCORES = 1 << 24
-# Scores are looked at in this many blocks: the k blocks with the highest maxima hold all of the k best.
+# Scores are looked at in blocks, this many and four for each of the k: the k with the highest maxima hold all k best.
 BLOCKS = 64
 
 
@@ -81,12 +81,13 @@ def best_rows(scores: Floats, k: int) -> Rows:
     num_items = len(scores)
     if k >= num_items:
         return np.argsort(-scores, kind="stable")
-    width = num_items // BLOCKS
+    blocks = max(BLOCKS, 4 * k)
+    width = num_items // blocks
     candidates = np.arange(num_items)
-    if k < BLOCKS and width >= 2:
+    if width >= 2:
         # The k-th highest block maximum is no higher than the k-th highest score: all else can go.
-        maxima = scores[: width * BLOCKS].reshape(BLOCKS, width).max(axis=1)  # [64, N // 64]
-        bound = np.partition(maxima, BLOCKS - k)[BLOCKS - k]
+        maxima = scores[: width * blocks].reshape(blocks, width).max(axis=1)
+        bound = np.partition(maxima, blocks - k)[blocks - k]
         candidates = np.flatnonzero(scores >= bound)
     if len(candidates) > k:
         values = scores[candidates]

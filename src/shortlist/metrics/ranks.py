@@ -9,7 +9,7 @@ from typing import Any, Literal
 
 import numpy as np
 import numpy.typing as npt
-from array_api_compat import array_namespace, device
+from array_api_compat import array_namespace, device, is_torch_array
 
 __all__ = ["Ranks", "Scratch", "count_rivals"]
 
@@ -84,12 +84,18 @@ def count_rivals(scores: Any, true: Any, counts: Any = None, *, scratch: Scratch
     ([1], [2])
     """
     xp = array_namespace(scores)
-    # float32 holds whole numbers up to 2^24 exactly, float64 up to 2^53.
-    dtype = counts.dtype if counts is not None else xp.float32 if scores.shape[1] < 1 << 24 else xp.float64
-    flags = (scratch or Scratch()).array(xp, scores.shape, dtype, device(scores))
+    width = scores.shape[1]
+    # What flags are, and what they are summed in. float32 holds whole numbers up to 2^24 exactly, float64 up to 2^53.
+    if counts is not None:
+        kind = sum_in = counts.dtype
+    elif is_torch_array(scores):  # a sum over truth values takes torch six times as long as one over numbers
+        kind = sum_in = xp.float32 if width < 1 << 24 else xp.float64
+    else:  # NumPy is fastest with small whole numbers
+        kind, sum_in = xp.bool, xp.uint16 if width < 1 << 16 else xp.int64
+    flags = (scratch or Scratch()).array(xp, scores.shape, kind, device(scores))
 
     def total(comparison: Any) -> Any:
-        comparison(scores, true, out=flags)  # as numbers: a sum over truth values takes torch six times as long
-        return xp.astype(xp.sum(flags, axis=1) if counts is None else flags @ counts, xp.int64)
+        comparison(scores, true, out=flags)
+        return xp.astype(xp.sum(flags, axis=1, dtype=sum_in) if counts is None else flags @ counts, xp.int64)
 
     return total(xp.greater), total(xp.equal)
