@@ -35,8 +35,8 @@ many times the limit a figure is says what is left to win.
 FAILURES = """\
 ## What was tried and failed
 
-- **A compiled kernel for the loss.** It came to the speed of the one in PyTorch, and it would have cost a compiler at the
-  user's, or wheels for every platform and version of torch ([decision 34](decisions.md)).
+- **A compiled kernel for the loss.** It came to the speed of the one in PyTorch, and it would have cost a compiler at
+  the user's, or wheels for every platform and version of torch ([decision 34](decisions.md)).
 - **torch.compile for the loss.** The same speed, after seconds to start, and again once the number of unique items
   changes.
 - **Letting idle threads sleep at once.** Passive waiting made the whole tutorial slower on quiet cores; the command
