@@ -128,7 +128,12 @@ def test_what_was_not_asked_for_longest_goes_when_there_is_no_more_room(tmp_path
     store.encode([one], TABLE)  # asked for again, and now the newest
     mapped = store.encode([two], TABLE)["hash_id"]
     os.utime(second, (500, 500))
+    unfinished = tmp_path / ".another-process-writes-here"
+    unfinished.mkdir()
+    os.utime(unfinished, (1, 1))
     store.encode([three], TABLE)
+    assert unfinished.is_dir()
+    unfinished.rmdir()
     assert first in entries(store)
     assert second not in entries(store)
     assert len(entries(store)) == 2

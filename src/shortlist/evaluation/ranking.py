@@ -19,7 +19,7 @@ Rows = npt.NDArray[np.int64]
 BLOCK_COLUMNS = 2_048
 # Places that seen items take in a tile at most: targets times the longest history among them.
 SEEN_PLACES = 1 << 22
-# Scores held at once for whole lists: 128 MB.
+# Scores held at once for whole lists at most: 128 MB.
 LIST_SCORES = 1 << 25
 
 
@@ -94,7 +94,7 @@ def best_lists(
     A list leaves out what the target's rank leaves out: what its user [E] has seen, but for the true item [E].
     """
     lists: list[Rows] = []
-    height = max(LIST_SCORES // scoring.num_items, 1)
+    height = max(min(LIST_SCORES // scoring.num_items, scoring.tile_rows), 1)
     for start in range(0, len(targets), height):
         places = targets[start : start + height]
         scores = to_numpy(scoring.tile(places).block(0, scoring.num_columns))

@@ -7,6 +7,7 @@ import os
 import shutil
 import warnings
 from collections.abc import Sequence
+from contextlib import suppress
 from pathlib import Path
 from typing import Any
 
@@ -14,7 +15,7 @@ import numpy as np
 import platformdirs
 import polars as pl
 
-from shortlist.atomic import new_folder
+from shortlist.atomic import new_file, new_folder
 from shortlist.data.events import EventTable
 from shortlist.data.fingerprint import digest_column
 from shortlist.errors import DataError
@@ -74,20 +75,25 @@ class EncodedStore:
             encoded = encode([feature], table)[feature.name]
             try:
                 _write(encoded, path)
-                self._make_room(path)
             except OSError as error:
                 if not path.exists():  # else another process was faster
                     warnings.warn(f"The encoded column {feature.column!r} could not be kept: {error}.", stacklevel=2)
                     return encoded
+            self._make_room(path)
         return _read(path)
 
     def _make_room(self, newest: Path) -> None:
-        entries = [(path.stat().st_mtime, _size(path), path) for path in self.folder.iterdir() if path != newest]
+        entries = []
+        for path in self.folder.iterdir():
+            if path != newest and not path.name.startswith("."):  # a dot stands before what is still being written
+                with suppress(FileNotFoundError):  # another process made room too
+                    entries.append((path.stat().st_mtime, _size(path), path))
         total = _size(newest) + sum(size for _, size, _ in entries)
         for _, size, path in sorted(entries):
             if total <= self.max_bytes:
                 break
-            shutil.rmtree(path)
+            with suppress(OSError):  # gone already, or held by a process on a system that does not let go
+                shutil.rmtree(path)
             total -= size
 
 
@@ -119,7 +125,10 @@ def _feed(digest: Any, values: pl.Series) -> None:
 def _write(encoded: Encoded, path: Path) -> None:
     with new_folder(path) as draft:
         for field in dataclasses.fields(encoded):
-            np.save(draft / f"{type(encoded).__name__}.{field.name}.npy", getattr(encoded, field.name))
+            # Flushed before the folder appears: after a power cut a file of the right length may hold zeros otherwise.
+            name = f"{type(encoded).__name__}.{field.name}.npy"
+            with new_file(draft / name) as part, part.open("wb") as file:
+                np.save(file, getattr(encoded, field.name))
 
 
 def _read(path: Path) -> Encoded:
@@ -131,7 +140,8 @@ def _read(path: Path) -> Encoded:
         encoded = form(**{name.partition(".")[2]: np.asarray(array) for name, array in arrays.items()})
     except (OSError, ValueError, EOFError, KeyError, StopIteration, TypeError) as error:
         raise DataError(f"{path} is no encoded column that can be read ({error}). Delete it, and run again.") from error
-    os.utime(path)
+    with suppress(OSError):  # where the folder may only be read, its times stay
+        os.utime(path)
     return encoded
 
 

@@ -97,7 +97,10 @@ class Events:
 
     def query_inputs(self, rows: Tensor) -> dict[str, TowerInput]:
         """The query tower's inputs for these events [B]."""
-        return {**self.tables.users.take(self.user_rows[rows]), **self.columns.take(rows)}
+        return self._query_inputs(self.user_rows.index_select(0, rows), rows)
+
+    def _query_inputs(self, users: Tensor, rows: Tensor) -> dict[str, TowerInput]:
+        return {**self.tables.users.take(users), **self.columns.take(rows)}
 
     def log_q(self) -> Tensor:
         """The log of each item's share of these events [N] float32, -inf for an item that none names.
@@ -148,8 +151,9 @@ class Events:
 
     def _batch(self, rows: Tensor, items: Tensor, column: Tensor, counts: Tensor | None, log_q: Tensor | None) -> Batch:
         whole = items is self.tables.item_rows
+        users = self.user_rows.index_select(0, rows)
         return Batch(
-            query_inputs=self.query_inputs(rows),
+            query_inputs=self._query_inputs(users, rows),
             item_inputs=self.tables.item_inputs if whole else self.tables.items.take(items),
             positives=Positives(
                 column=column,
@@ -157,7 +161,7 @@ class Events:
                 weights=None if self.weights is None else self.weights[rows],
                 log_q=None if log_q is None else log_q[items],
             ),
-            user_rows=self.user_rows[rows],
+            user_rows=users,
             item_rows=items,
         )
 

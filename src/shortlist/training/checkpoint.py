@@ -106,6 +106,8 @@ class Checkpoints:
             else:
                 numbers[name] = value
         tensors |= {"order": place.order, "random": torch.get_rng_state()}
+        if _on_gpu(model):  # dropout draws there
+            tensors["random_on_gpu"] = torch.cuda.get_rng_state()
         state = {
             "format": FORMAT,
             "identity": self.identity,
@@ -128,8 +130,13 @@ class Checkpoints:
         model.load_state_dict(_below("model.", tensors))
         saved = {**state["optimizer"], **_below("optimizer.", tensors)}
         for place, parameter in enumerate(_parameters(optimizer)):
-            optimizer.state[parameter] = _below(f"{place}.", saved)
+            optimizer.state[parameter] = {
+                name: value.to(parameter.device) if isinstance(value, Tensor) else value
+                for name, value in _below(f"{place}.", saved).items()
+            }
         torch.set_rng_state(tensors["random"])
+        if _on_gpu(model):
+            torch.cuda.set_rng_state(tensors["random_on_gpu"])
         return Place(
             order=tensors["order"],
             best_weights=_below("best.", tensors) or None,
@@ -161,6 +168,10 @@ class Checkpoints:
                 f"sums would differ in their last bits. Set OMP_NUM_THREADS={state['threads']} and resume again."
             )
         return state, tensors
+
+
+def _on_gpu(model: TwoTower) -> bool:
+    return next(model.parameters()).is_cuda
 
 
 def _parameters(optimizer: Optimizer) -> list[Tensor]:

@@ -2,7 +2,7 @@
 
 import math
 from collections import Counter
-from collections.abc import Callable, Iterator
+from collections.abc import Callable
 from contextlib import nullcontext
 from typing import Literal
 
@@ -62,19 +62,20 @@ class GraphedStep:
     def __init__(self, step: PlainStep) -> None:
         self.step = step
         self._times: Counter[Shapes] = Counter()
-        self._graphs: dict[Shapes, tuple[Batch, Callable[[], None], Tensor]] = {}
+        self._graphs: dict[Shapes, tuple[list[Tensor], Callable[[], None], Tensor]] = {}
 
     def __call__(self, batch: Batch) -> Tensor:
-        shapes = tuple(tensor.shape for tensor in tensors_of(batch))
+        given = tensors_of(batch)
+        shapes = tuple(tensor.shape for tensor in given)
         self._times[shapes] += 1
         if self._times[shapes] <= WARM_UP:
             return self.step(batch)
         if shapes not in self._graphs:
             own = _map_tensors(batch, torch.clone)
-            self._graphs[shapes] = (own, *self._capture(own))
-        own, replay, loss = self._graphs[shapes]
-        for kept, new in zip(tensors_of(own), tensors_of(batch), strict=True):
-            kept.copy_(new)
+            self._graphs[shapes] = (tensors_of(own), *self._capture(own))
+        kept, replay, loss = self._graphs[shapes]
+        for place, tensor in zip(kept, given, strict=True):
+            place.copy_(tensor)
         replay()
         return loss.clone()
 
@@ -97,7 +98,7 @@ def make_step(
     return GraphedStep(step) if on_gpu and not sparse else step
 
 
-def tensors_of(batch: Batch) -> Iterator[Tensor]:
+def tensors_of(batch: Batch) -> list[Tensor]:
     """Every tensor of a batch, always in the same order."""
     found: list[Tensor] = []
 
@@ -106,7 +107,7 @@ def tensors_of(batch: Batch) -> Iterator[Tensor]:
         return tensor
 
     _map_tensors(batch, note)
-    yield from found
+    return found
 
 
 def _map_tensors(batch: Batch, change: Callable[[Tensor], Tensor]) -> Batch:
