@@ -121,3 +121,20 @@ def test_whole_catalogue_stands_in_every_batch_where_it_is_asked_for(data: sl.Da
     items = batch.item_inputs["lookup_item"]
     assert isinstance(items, torch.Tensor)
     assert items.tolist() == [0, 3, 2, 1]  # no event names item 10
+
+
+@pytest.mark.parametrize("batch_size", [1, 3, 4, 10, 12])
+def test_batches_made_together_are_those_made_one_by_one(batch_size: int) -> None:
+    data = sl.Dataset(
+        {"user": USERS, "item": ITEMS, "words": ["a b", "", "c", "a b c", "", "", "b b", "d", "a", ""]},
+        items={"item": [10, 9, 8, 7], "title": ["x", "", "y z", "x x y"]},
+        query_id="user",
+        item_id="item",
+    )
+    features = sl.fit_features([sl.Text("words")], [sl.Lookup("item"), sl.Text("title")], on=data)
+    events = Events(Tables(features, data), data)
+    rows = torch.tensor([4, 9, 0, 3, 7, 1, 8, 2, 6, 5])
+    together = list(events.batches(rows, batch_size, events.log_q()))
+    assert [str(batch) for batch in together] == [
+        str(events.batch(part, events.log_q())) for part in rows.split(batch_size)
+    ]

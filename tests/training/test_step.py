@@ -1,6 +1,7 @@
 """The plain step, the step as a graph, and batches of fixed shape, which a GPU wants: here on the processor."""
 
 import functools
+import math
 from collections.abc import Callable
 
 import numpy as np
@@ -14,7 +15,7 @@ import shortlist as sl
 from shortlist.errors import SettingsError
 from shortlist.losses import in_batch_softmax
 from shortlist.training import Batch, Events, Tables, fit, make_optimizer, pick_device
-from shortlist.training.batches import WIDTH_STEP, unique_in_rows
+from shortlist.training.batches import unique_in_batches
 from shortlist.training.step import WARM_UP, GraphedStep, PlainStep, make_step, tensors_of
 
 
@@ -45,30 +46,27 @@ def events_of(data: sl.Dataset, *, fixed_shapes: bool = False) -> Events:
 
 
 @settings(deadline=None, max_examples=60)
-@given(
-    values=st.lists(st.lists(st.integers(0, 9), min_size=6, max_size=6), min_size=1, max_size=5),
-)
-def test_unique_values_of_each_row_are_those_of_numpy(values: list[list[int]]) -> None:
-    items, column, counts = unique_in_rows(torch.tensor(values))
-    assert items.shape == counts.shape == (len(values), WIDTH_STEP)
-    for row, own in enumerate(values):
+@given(values=st.lists(st.integers(0, 9), min_size=1, max_size=30), batch_size=st.integers(1, 12))
+def test_unique_values_of_each_batch_are_those_of_numpy(values: list[int], batch_size: int) -> None:
+    unique, column, counts, sizes = unique_in_batches(torch.tensor(values), batch_size, 10)
+    filled, same_column, filled_counts, widths = unique_in_batches(torch.tensor(values), batch_size, 10, width_step=4)
+    assert torch.equal(column, same_column)
+    assert len(sizes) == len(widths) == len(range(0, len(values), batch_size))
+    assert set(widths) == {math.ceil(max(sizes) / 4) * 4}
+    for place, start in enumerate(range(0, len(values), batch_size)):
+        own = values[start : start + batch_size]
         expected, inverse, times = np.unique(own, return_inverse=True, return_counts=True)
-        assert items[row, : len(expected)].tolist() == expected.tolist()
-        assert column[row].tolist() == inverse.tolist()
-        assert counts[row, : len(expected)].tolist() == times.tolist()
-        assert not counts[row, len(expected) :].any()
-        assert (items[row, len(expected) :] == expected[0]).all()
-
-
-def test_more_unique_values_than_a_step_of_the_width_widen_it() -> None:
-    items, _, counts = unique_in_rows(torch.stack([torch.arange(WIDTH_STEP + 1), torch.zeros(WIDTH_STEP + 1).long()]))
-    assert items.shape == counts.shape == (2, 2 * WIDTH_STEP)
-    assert counts.sum(dim=1).tolist() == [WIDTH_STEP + 1, WIDTH_STEP + 1]
+        assert unique.split(sizes)[place].tolist() == expected.tolist()
+        assert column[start : start + batch_size].tolist() == inverse.tolist()
+        assert counts.split(sizes)[place].tolist() == times.tolist()
+        spare = widths[0] - len(expected)
+        assert filled.split(widths)[place].tolist() == [*expected.tolist(), *[expected[0]] * spare]
+        assert filled_counts.split(widths)[place].tolist() == [*times.tolist(), *[0] * spare]
 
 
 @pytest.mark.parametrize("remove_accidental_hits", [False, True])
 @pytest.mark.parametrize("with_log_q", [False, True])
-@pytest.mark.parametrize("planned", [8, 1 << 22])
+@pytest.mark.parametrize("planned", [8, 1 << 17])
 def test_fixed_shapes_give_the_losses_and_gradients_of_free_ones(
     data: sl.Dataset, monkeypatch: pytest.MonkeyPatch, planned: int, with_log_q: bool, remove_accidental_hits: bool
 ) -> None:

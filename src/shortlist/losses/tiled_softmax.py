@@ -1,17 +1,23 @@
 """The inner kernel of the softmax losses: rows in tiles, and both gradients formed while the scores are at hand."""
 
+import functools
+from collections.abc import Callable
 from typing import Any
 
 import torch
 from torch import Tensor
 from torch.autograd.function import once_differentiable
+from torch.nn import functional
 
 __all__ = ["tiled_softmax"]
 
 # A tile has as many rows as hold this many scores, within these bounds: tall tiles make the products fast, and small
-# ones stay near the cache. Two tiles are held at once, 32 MB up to 65,536 items, 512 MB at a million.
+# ones stay near the cache. One tile is held: 16 MB up to 65,536 items, 256 MB at a million.
 TILE_SCORES = 1 << 22
 MIN_ROWS, MAX_ROWS = 64, 1_024
+# Columns are filled up to a multiple of this many, so that each row of scores begins with a new line of the cache: the
+# product that makes them then takes three quarters of the time.
+COLUMN_STEP = 16
 
 
 def tiled_softmax(
@@ -58,36 +64,38 @@ class _TiledSoftmax(torch.autograd.Function):
         own_bias: Tensor | None,
         temperature: float,
     ) -> Tensor:
+        spare = -len(items) % COLUMN_STEP
+        items = functional.pad(items, (0, 0, 0, spare))
+        column_bias = functional.pad(column_bias, (0, spare), value=-torch.inf)  # no probability, no gradient
         num_rows, num_columns = len(queries), len(items)
-        height = max(MIN_ROWS, min(MAX_ROWS, TILE_SCORES // num_columns))
-        score_tile, odds_tile = torch.empty((2, min(height, num_rows), num_columns), **_like(weights))
+        height = min(max(MIN_ROWS, min(MAX_ROWS, TILE_SCORES // num_columns)), num_rows)
+        memory = torch.empty((height, num_columns), **_like(weights))
+
+        def scores(tile: slice) -> Tensor:
+            """The scores of the tile's rows [T, U]; what was made of an earlier tile's is overwritten."""
+            query = queries[tile]
+            filled = _scores(query, items, column_bias, temperature, out=memory[: len(query)])
+            return filled if own_bias is None else filled.scatter_add_(1, *_own_pairs(column, own_bias, tile))
+
         losses = torch.empty_like(weights)
         with_gradients = any(ctx.needs_input_grad[:2])
         grad_queries, grad_items = torch.empty_like(queries), torch.zeros(items.shape, **_like(weights))
+        weighted = queries * weights.unsqueeze(1).to(queries.dtype)
+        minus_one = -torch.ones_like(weights)
         for start in range(0, num_rows, height):
             tile = slice(start, min(start + height, num_rows))
-            query, own = queries[tile], column[tile].unsqueeze(1)  # [T, D], [T, 1]
-            scores, odds = score_tile[: len(query)], odds_tile[: len(query)]  # [T, U]
-            _scores(query, items, column_bias, temperature, out=scores)
-            own_score = scores.gather(1, own)
-            if own_bias is not None:
-                own_score += own_bias[tile].unsqueeze(1)
-                scores.scatter_(1, own, own_score)
-            torch.softmax(scores, dim=1, out=odds)
-            # A probability is exp(score) / Z: the highest of a row gives its Z without another pass of exponentials.
-            log_z = scores.amax(dim=1) - odds.amax(dim=1).log()
-            losses[tile] = log_z - own_score.squeeze(1)
+            odds, losses[tile] = _softmax(functools.partial(scores, tile), column[tile])
             if with_gradients:
-                odds.scatter_add_(1, own, torch.full_like(own_score, -1))  # the gradient by the scores, but for weights
+                # The gradient by the scores, but for the rows' weights.
+                odds.scatter_add_(1, *_own_pairs(column, minus_one, tile))
                 grad_scores = odds.to(queries.dtype)
                 torch.mm(grad_scores, items, out=grad_queries[tile])
-                weighted = query * weights[tile].unsqueeze(1).to(query.dtype)
-                if query.dtype == weights.dtype:
-                    grad_items.addmm_(grad_scores.t(), weighted)
+                if queries.dtype == weights.dtype:
+                    grad_items.addmm_(grad_scores.t(), weighted[tile])
                 else:
-                    grad_items += grad_scores.t() @ weighted
+                    grad_items += grad_scores.t() @ weighted[tile]
         if with_gradients:
-            ctx.save_for_backward(grad_queries, grad_items, weights)
+            ctx.save_for_backward(grad_queries, grad_items[: num_columns - spare], weights)
         ctx.scale = 1 / temperature
         return torch.dot(losses, weights)
 
@@ -96,17 +104,36 @@ class _TiledSoftmax(torch.autograd.Function):
     def backward(ctx: Any, *grads: Tensor) -> tuple[Tensor | None, ...]:
         grad_queries, grad_items, weights = ctx.saved_tensors
         scale = grads[0] * ctx.scale
-        by_row = (weights * scale).unsqueeze(1)
         dtype = grad_queries.dtype
-        return grad_queries * by_row.to(dtype), (grad_items * scale).to(dtype), None, None, None, None, None
+        by_row = (weights * scale).unsqueeze(1).to(dtype)
+        return grad_queries * by_row, (grad_items * scale).to(dtype), None, None, None, None, None
 
 
-def _scores(query: Tensor, items: Tensor, column_bias: Tensor, temperature: float, *, out: Tensor) -> None:
+def _scores(query: Tensor, items: Tensor, column_bias: Tensor, temperature: float, *, out: Tensor) -> Tensor:
     """Products and bias, in the precision of the products' factors, put into `out` [T, U]."""
     if query.dtype == out.dtype:
-        torch.addmm(column_bias, query, items.t(), alpha=1 / temperature, out=out)
-    else:
-        torch.add(column_bias, query @ items.t(), alpha=1 / temperature, out=out)
+        return torch.addmm(column_bias, query, items.t(), alpha=1 / temperature, out=out)
+    return torch.add(column_bias, query @ items.t(), alpha=1 / temperature, out=out)
+
+
+def _softmax(scores: Callable[[], Tensor], column: Tensor) -> tuple[Tensor, Tensor]:
+    """The probabilities [T, U] of the scores, in their place, and each row's loss [T]."""
+    own = column.unsqueeze(1)
+    odds = scores()
+    if odds.is_cpu:
+        torch.softmax(odds, dim=1, out=odds)
+        own_odds = odds.gather(1, own)
+        if float(own_odds.amin()) >= torch.finfo(odds.dtype).tiny:
+            return odds, own_odds.log_().neg_().squeeze(1)
+        odds = scores()  # some probability is too small for its dtype: take the logs, and the exponentials once more
+    torch.log_softmax(odds, dim=1, out=odds)
+    losses = odds.gather(1, own).neg_().squeeze(1)
+    return odds.exp_(), losses
+
+
+def _own_pairs(column: Tensor, values: Tensor, tile: slice) -> tuple[Tensor, Tensor]:
+    """Each row's own column in a tile and a value for it, [T, 1] each, as a scatter takes them."""
+    return column[tile].unsqueeze(1), values[tile].unsqueeze(1)
 
 
 def _like(tensor: Tensor) -> dict[str, Any]:

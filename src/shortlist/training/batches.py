@@ -2,7 +2,9 @@
 
 import dataclasses
 import functools
+import math
 from collections.abc import Iterator, Sequence
+from typing import NamedTuple
 
 import numpy as np
 import polars as pl
@@ -13,12 +15,12 @@ from shortlist.data import Dataset
 from shortlist.data.events import EventTable
 from shortlist.features import EncodedStore, Features, FittedFeature
 from shortlist.losses import Positives
-from shortlist.models.inputs import Columns, TowerInput
+from shortlist.models.inputs import Columns, TowerInput, split_inputs
 
-__all__ = ["Batch", "Events", "Tables", "unique_in_rows"]
+__all__ = ["Batch", "Events", "Tables", "unique_in_batches"]
 
-# Rows whose batches are planned together where shapes are fixed: 24 bytes each.
-PLANNED_ROWS = 1 << 22
+# Events whose batches are gathered together; more than this many in a batch are gathered batch by batch.
+PLANNED_ROWS = 1 << 17
 # The number of unique items of a batch of fixed shape is a multiple of this.
 WIDTH_STEP = 256
 
@@ -97,10 +99,7 @@ class Events:
 
     def query_inputs(self, rows: Tensor) -> dict[str, TowerInput]:
         """The query tower's inputs for these events [B]."""
-        return self._query_inputs(self.user_rows.index_select(0, rows), rows)
-
-    def _query_inputs(self, users: Tensor, rows: Tensor) -> dict[str, TowerInput]:
-        return {**self.tables.users.take(users), **self.columns.take(rows)}
+        return {**self.tables.users.take(self.user_rows.index_select(0, rows)), **self.columns.take(rows)}
 
     def log_q(self) -> Tensor:
         """The log of each item's share of these events [N] float32, -inf for an item that none names.
@@ -116,72 +115,85 @@ class Events:
     ) -> Iterator[Batch]:
         """All events once, in a new order drawn from the generator; the last batch may be smaller.
 
-        `skip` leaves out that many batches, which were taken before an interruption. With fixed shapes the device is
-        waited for once in some million rows, not in every batch.
+        `skip` leaves out that many batches, which were taken before an interruption.
         """
         order = torch.randperm(len(self), generator=generator).to(self.tables.device)[skip * batch_size :]
-        if not self.tables.fixed_shapes:
-            for start in range(0, len(order), batch_size):
-                yield self.batch(order[start : start + batch_size], log_q)
-            return
         together = max(PLANNED_ROWS // batch_size, 1) * batch_size
         for start in range(0, len(order), together):
-            part = order[start : start + together]
-            whole = len(part) // batch_size * batch_size
-            for rows in (part[:whole].view(-1, batch_size), part[whole:].unsqueeze(0)):  # [S, B], and the last batch
-                if rows.numel():
-                    yield from self._planned(rows, log_q)
+            yield from self.batches(order[start : start + together], batch_size, log_q)
+
+    def batches(self, rows: Tensor, batch_size: int, log_q: Tensor | None) -> Iterator[Batch]:
+        """The batches of these events [R], one after another.
+
+        What they need is found and gathered for all of them at once: many small steps cost more than a large one, and a
+        GPU is waited for once.
+        """
+        users, own = self.user_rows.index_select(0, rows), self.item_rows.index_select(0, rows)
+        items = self._whole_catalogue(own, batch_size) if self.whole_catalogue else self._own_items(own, batch_size)
+        weights = None if self.weights is None else self.weights.index_select(0, rows).split(batch_size)
+        log_qs = None if log_q is None else [log_q.index_select(0, of_batch) for of_batch in items.rows]
+        queries = split_inputs(self.query_inputs(rows), batch_size)
+        for place, of_users in enumerate(users.split(batch_size)):
+            positives = Positives(
+                column=items.column[place],
+                counts=None if items.counts is None else items.counts[place],
+                weights=None if weights is None else weights[place],
+                log_q=None if log_qs is None else log_qs[place],
+            )
+            yield Batch(queries[place], items.inputs[place], positives, of_users, items.rows[place])
 
     def batch(self, rows: Tensor, log_q: Tensor | None) -> Batch:
-        """The batch of these events [B]."""
-        own = self.item_rows.index_select(0, rows)
-        if self.whole_catalogue:
-            return self._batch(rows, self.tables.item_rows, own, None, log_q)
-        items, column, counts = torch.unique(own, return_inverse=True, return_counts=True)
-        return self._batch(rows, items, column, counts, log_q)
+        """The one batch of these events [B]."""
+        return next(self.batches(rows, len(rows), log_q))
 
-    def _planned(self, rows: Tensor, log_q: Tensor | None) -> Iterator[Batch]:
-        """The batches of these events [S, B], whose unique items are found together."""
-        if self.whole_catalogue:
-            yield from (self.batch(of_batch, log_q) for of_batch in rows)
-            return
-        items, column, counts = unique_in_rows(self.item_rows[rows])
-        for place, of_batch in enumerate(rows):
-            yield self._batch(of_batch, items[place], column[place], counts[place], log_q)
+    def _whole_catalogue(self, own: Tensor, batch_size: int) -> "_Items":
+        columns = own.split(batch_size)
+        rows, inputs = [self.tables.item_rows] * len(columns), [self.tables.item_inputs] * len(columns)
+        return _Items(rows, inputs, columns, None)
 
-    def _batch(self, rows: Tensor, items: Tensor, column: Tensor, counts: Tensor | None, log_q: Tensor | None) -> Batch:
-        whole = items is self.tables.item_rows
-        users = self.user_rows.index_select(0, rows)
-        return Batch(
-            query_inputs=self._query_inputs(users, rows),
-            item_inputs=self.tables.item_inputs if whole else self.tables.items.take(items),
-            positives=Positives(
-                column=column,
-                counts=counts,
-                weights=None if self.weights is None else self.weights[rows],
-                log_q=None if log_q is None else log_q[items],
-            ),
-            user_rows=users,
-            item_rows=items,
-        )
+    def _own_items(self, own: Tensor, batch_size: int) -> "_Items":
+        step = WIDTH_STEP if self.tables.fixed_shapes else None
+        rows, column, counts, sizes = unique_in_batches(own, batch_size, self.tables.num_items, width_step=step)
+        inputs = split_inputs(self.tables.items.take(rows), sizes)
+        return _Items(rows.split(sizes), inputs, column.split(batch_size), counts.split(sizes))
 
     def num_batches(self, batch_size: int) -> int:
         return int(np.ceil(len(self) / batch_size))
 
 
-def unique_in_rows(values: Tensor) -> tuple[Tensor, Tensor, Tensor]:
-    """The different values of each row [S, B]: them [S, U], which of them each is [S, B], how often each stands [S, U].
+class _Items(NamedTuple):
+    """The items of each of several batches, and each event's own among them."""
 
-    U is the most that any row has, rounded up so that it seldom changes from one call to the next; what a row lacks is
-    filled up with its lowest value, standing there 0 times. The device is waited for once, to learn U.
+    rows: Sequence[Tensor]  # [U] each
+    inputs: Sequence[dict[str, TowerInput]]
+    column: Sequence[Tensor]  # [B] each
+    counts: Sequence[Tensor] | None  # [U] each
 
-    >>> unique_in_rows(torch.tensor([[7, 5, 7], [3, 3, 3]]))[0][:, :3].tolist()
-    [[5, 7, 5], [3, 3, 3]]
+
+def unique_in_batches(
+    values: Tensor, batch_size: int, num_values: int, *, width_step: int | None = None
+) -> tuple[Tensor, Tensor, Tensor, list[int]]:
+    """The different values of each batch of these [R], which lie in [0, num_values).
+
+    Given are the different values, batch after batch and ascending in each; which of its batch's each value is [R]; how
+    often each different one stands in its batch; and how many different ones each batch has.
+
+    With `width_step` every batch has the most that any has, rounded up to a multiple of the step so that it seldom
+    changes from one call to the next; what a batch lacks is filled up with its lowest value, standing there 0 times.
+
+    >>> unique_in_batches(torch.tensor([7, 5, 7, 3, 3]), batch_size=3, num_values=10)
+    (tensor([5, 7, 3]), tensor([1, 0, 1, 0, 0]), tensor([1, 2, 2]), [2, 1])
     """
-    ordered, place = values.sort(dim=1, stable=True)
-    number = torch.zeros_like(ordered)
-    number[:, 1:] = (ordered[:, 1:] != ordered[:, :-1]).cumsum(dim=1)  # of each value among its row's different ones
-    width = (int(number[:, -1].max()) // WIDTH_STEP + 1) * WIDTH_STEP
-    unique = ordered[:, :1].repeat(1, width).scatter_(1, number, ordered)
-    counts = torch.zeros_like(unique).scatter_add_(1, number, torch.ones_like(number))
-    return unique, torch.empty_like(number).scatter_(1, place, number), counts
+    batch = torch.arange(len(values), device=values.device) // batch_size
+    keys, place, counts = torch.unique(batch * num_values + values, return_inverse=True, return_counts=True)
+    unique, batch_of_unique = keys % num_values, keys // num_values
+    sizes = torch.bincount(batch_of_unique)
+    first = sizes.cumsum(0) - sizes  # where each batch's different values begin
+    column = place - first.index_select(0, batch)
+    if width_step is None:
+        return unique, column, counts, sizes.tolist()
+    width = math.ceil(int(sizes.max()) / width_step) * width_step
+    number = torch.arange(len(unique), device=values.device) - first.index_select(0, batch_of_unique)
+    where = batch_of_unique * width + number
+    filled = unique.index_select(0, first).repeat_interleave(width).scatter_(0, where, unique)
+    return filled, column, torch.zeros_like(filled).scatter_(0, where, counts), [width] * len(sizes)

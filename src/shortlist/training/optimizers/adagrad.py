@@ -16,7 +16,8 @@ class KerasAdagrad(GroupedWeights):
     """Adagrad (Duchi et al. 2011) with Keras' start and epsilon; sparse gradients touch the rows used only.
 
     accumulator += g²; weight -= learning_rate · g / √(accumulator + epsilon). PyTorch's own Adagrad adds epsilon
-    outside the root and starts at zero unless told otherwise.
+    outside the root and starts at zero unless told otherwise. As nothing asks for the accumulator without its epsilon,
+    the state holds their sum from the start.
 
     Parameters of a group with `rowwise` are tables [N, W] with one accumulator a row, to which the mean of the row's g²
     is added: the state of a table takes 1/W of the memory (FBGEMM's "exact row-wise Adagrad").
@@ -29,12 +30,13 @@ class KerasAdagrad(GroupedWeights):
         initial_accumulator: float,
         epsilon: float,
     ) -> None:
-        super().__init__(parameters, lr=learning_rate, epsilon=epsilon, rowwise=False)
+        super().__init__(parameters, lr=learning_rate, rowwise=False)
+        self._no_steps = torch.zeros(())  # their number changes the rate of PyTorch's kernel where that decays
         for group in self.param_groups:
             for parameter in group["params"]:
                 accumulates = parameter[:, :1] if group["rowwise"] else parameter
-                start = torch.full_like(accumulates, initial_accumulator, memory_format=torch.contiguous_format)
-                self.state[parameter] = {"accumulator": start}
+                start = torch.full(accumulates.shape, initial_accumulator + epsilon, device=parameter.device)
+                self.state[parameter] = {"accumulator": start.to(parameter.dtype)}
 
     @torch.no_grad()
     def step(self) -> None:
@@ -54,11 +56,17 @@ class KerasAdagrad(GroupedWeights):
         if group["rowwise"]:
             squares = [gradient.square().mean(dim=1, keepdim=True) for gradient in gradients]
             torch._foreach_add_(accumulators, squares)
+        elif all(parameter.is_cpu for parameter in parameters):
+            # PyTorch's kernel adds its epsilon outside the root; ours is in the accumulator already. All in one pass
+            # over each weight: a third of the time.
+            torch._fused_adagrad_(
+                parameters, gradients, accumulators, [self._no_steps] * len(parameters),
+                lr=group["lr"], lr_decay=0.0, weight_decay=0.0, eps=0.0, maximize=False,
+            )  # fmt: skip
+            return
         else:
             torch._foreach_addcmul_(accumulators, gradients, gradients)
-        roots = torch._foreach_add(accumulators, group["epsilon"])
-        torch._foreach_sqrt_(roots)
-        torch._foreach_addcdiv_(parameters, gradients, roots, value=-group["lr"])
+        torch._foreach_addcdiv_(parameters, gradients, torch._foreach_sqrt(accumulators), value=-group["lr"])
 
     def _step_rows(self, parameter: Tensor, gradient: Tensor, group: dict[str, Any]) -> None:
         rows, values = used_rows(gradient)
@@ -68,5 +76,4 @@ class KerasAdagrad(GroupedWeights):
             square = square.mean(dim=1, keepdim=True)
         grown = accumulator.index_select(0, rows).add_(square)
         accumulator[rows] = grown  # written, not added in place: a third of the time on a table beyond the cache
-        root = grown.add_(group["epsilon"]).sqrt_()
-        parameter[rows] = parameter.index_select(0, rows).addcdiv_(values, root, value=-group["lr"])
+        parameter[rows] = parameter.index_select(0, rows).addcdiv_(values, grown.sqrt_(), value=-group["lr"])
