@@ -136,5 +136,5 @@ def test_batches_made_together_are_those_made_one_by_one(batch_size: int) -> Non
     rows = torch.tensor([4, 9, 0, 3, 7, 1, 8, 2, 6, 5])
     together = list(events.batches(rows, batch_size, events.log_q()))
     assert [str(batch) for batch in together] == [
-        str(events.batch(part, events.log_q())) for part in rows.split(batch_size)
+        str(events.batch(part, events.log_q())) for part in torch.split(rows, batch_size)
     ]

@@ -56,12 +56,12 @@ def test_unique_values_of_each_batch_are_those_of_numpy(values: list[int], batch
     for place, start in enumerate(range(0, len(values), batch_size)):
         own = values[start : start + batch_size]
         expected, inverse, times = np.unique(own, return_inverse=True, return_counts=True)
-        assert unique.split(sizes)[place].tolist() == expected.tolist()
+        assert torch.split(unique, sizes)[place].tolist() == expected.tolist()
         assert column[start : start + batch_size].tolist() == inverse.tolist()
-        assert counts.split(sizes)[place].tolist() == times.tolist()
+        assert torch.split(counts, sizes)[place].tolist() == times.tolist()
         spare = widths[0] - len(expected)
-        assert filled.split(widths)[place].tolist() == [*expected.tolist(), *[expected[0]] * spare]
-        assert filled_counts.split(widths)[place].tolist() == [*times.tolist(), *[0] * spare]
+        assert torch.split(filled, widths)[place].tolist() == [*expected.tolist(), *[expected[0]] * spare]
+        assert torch.split(filled_counts, widths)[place].tolist() == [*times.tolist(), *[0] * spare]
 
 
 @pytest.mark.parametrize("remove_accidental_hits", [False, True])

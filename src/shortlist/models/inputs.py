@@ -1,7 +1,7 @@
 """Encoded columns as tensors, and what a tower takes of them for one batch."""
 
 import itertools
-from collections.abc import Mapping, Sequence
+from collections.abc import Mapping
 from typing import NamedTuple
 
 import numpy as np
@@ -73,22 +73,22 @@ def _take_lists(offsets: Tensor, values: Tensor, rows: Tensor) -> Bag:
     return Bag(values.index_select(0, positions).long(), owner, lengths)
 
 
-def split_inputs(inputs: Mapping[str, TowerInput], sizes: int | Sequence[int]) -> list[dict[str, TowerInput]]:
+def split_inputs(inputs: Mapping[str, TowerInput], sizes: int | list[int]) -> list[dict[str, TowerInput]]:
     """A tower's inputs for batches of these sizes, or of one size but for the last, that stand one after another.
 
     >>> [part["a"].tolist() for part in split_inputs({"a": torch.tensor([5, 6, 7])}, 2)]
     [[5, 6], [7]]
     """
     parts = {
-        name: _split_bag(values, sizes) if isinstance(values, Bag) else values.split(sizes)
+        name: _split_bag(values, sizes) if isinstance(values, Bag) else torch.split(values, sizes)
         for name, values in inputs.items()
     }
     return [dict(zip(parts, of_batch, strict=True)) for of_batch in zip(*parts.values(), strict=True)]
 
 
-def _split_bag(bag: Bag, sizes: int | Sequence[int]) -> list[Bag]:
-    lengths = bag.lengths.split(sizes)
+def _split_bag(bag: Bag, sizes: int | list[int]) -> list[Bag]:
+    lengths = torch.split(bag.lengths, sizes)
     first = itertools.accumulate((len(part) for part in lengths), initial=0)  # the row that each batch begins with
     num_values = [int(part.sum()) for part in lengths]
-    pieces = zip(bag.rows.split(num_values), bag.owner.split(num_values), lengths, first, strict=False)
+    pieces = zip(torch.split(bag.rows, num_values), torch.split(bag.owner, num_values), lengths, first, strict=False)
     return [Bag(rows, owner - start, of_batch) for rows, owner, of_batch, start in pieces]

@@ -130,10 +130,10 @@ class Events:
         """
         users, own = self.user_rows.index_select(0, rows), self.item_rows.index_select(0, rows)
         items = self._whole_catalogue(own, batch_size) if self.whole_catalogue else self._own_items(own, batch_size)
-        weights = None if self.weights is None else self.weights.index_select(0, rows).split(batch_size)
+        weights = None if self.weights is None else torch.split(self.weights.index_select(0, rows), batch_size)
         log_qs = None if log_q is None else [log_q.index_select(0, of_batch) for of_batch in items.rows]
         queries = split_inputs(self.query_inputs(rows), batch_size)
-        for place, of_users in enumerate(users.split(batch_size)):
+        for place, of_users in enumerate(torch.split(users, batch_size)):
             positives = Positives(
                 column=items.column[place],
                 counts=None if items.counts is None else items.counts[place],
@@ -147,7 +147,7 @@ class Events:
         return next(self.batches(rows, len(rows), log_q))
 
     def _whole_catalogue(self, own: Tensor, batch_size: int) -> "_Items":
-        columns = own.split(batch_size)
+        columns = torch.split(own, batch_size)
         rows, inputs = [self.tables.item_rows] * len(columns), [self.tables.item_inputs] * len(columns)
         return _Items(rows, inputs, columns, None)
 
@@ -155,7 +155,8 @@ class Events:
         step = WIDTH_STEP if self.tables.fixed_shapes else None
         rows, column, counts, sizes = unique_in_batches(own, batch_size, self.tables.num_items, width_step=step)
         inputs = split_inputs(self.tables.items.take(rows), sizes)
-        return _Items(rows.split(sizes), inputs, column.split(batch_size), counts.split(sizes))
+        columns = torch.split(column, batch_size)
+        return _Items(torch.split(rows, sizes), inputs, columns, torch.split(counts, sizes))
 
     def num_batches(self, batch_size: int) -> int:
         return int(np.ceil(len(self) / batch_size))
