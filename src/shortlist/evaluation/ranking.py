@@ -15,7 +15,8 @@ __all__ = ["best_lists", "rank", "rank_targets"]
 
 Rows = npt.NDArray[np.int64]
 
-# Columns whose scores are held at once: with the rows of a tile 8 MB, which stay near the cache until they are counted.
+# Rows and columns of a block, whose scores are held at once: 8 MB, which stay near the cache until they are counted.
+BLOCK_ROWS = 1_024
 BLOCK_COLUMNS = 2_048
 # Places that seen items take in a tile at most: targets times the longest history among them.
 SEEN_PLACES = 1 << 22
@@ -53,8 +54,9 @@ def rank(
     Targets with the same number in `query_of` [E] ask by one query, which is scored once; they belong to one user, and
     none of their items may be in his `seen`. None: each target asks by its own.
 
-    Scores are made and counted in tiles of some rows by some columns, so that no more is held however large the
-    catalogue is; what it must cost are the products of every query with every column.
+    Queries are encoded a tile at a time; their scores are made and counted in blocks of some rows by some columns, so
+    that no more is held however large the catalogue is. What it must cost are the products of every query with every
+    column.
     """
     query_of = np.arange(len(item_rows)) if query_of is None else query_of
     order = np.argsort(query_of, kind="stable")  # what shares a query stands together
@@ -75,7 +77,12 @@ def rank(
         first = np.flatnonzero(np.diff(query_of[targets], prepend=-1))  # target of each query in the tile
         row = np.repeat(np.arange(len(first)), np.diff(first, append=len(targets)))
         tile = scoring.tile(targets[first])
-        higher[targets], ties[targets] = _rank_tile(scoring, tile, row, item_rows[targets], left_out[first], scratch)
+        for top in range(0, len(first), BLOCK_ROWS):
+            queries = slice(top, min(top + BLOCK_ROWS, len(first)))
+            asking = slice(*np.searchsorted(row, [queries.start, queries.stop]))  # the targets of these queries
+            own, of_own = item_rows[targets[asking]], row[asking] - top
+            found = _rank_rows(scoring, tile.rows(queries), of_own, own, left_out[first[queries]], scratch)
+            higher[targets[asking]], ties[targets[asking]] = found
         start += len(targets)
     return Ranks(higher, ties)
 
@@ -108,49 +115,56 @@ def best_lists(
     return lists
 
 
-def _rank_tile(
+def _rank_rows(
     scoring: Scoring, tile: Tile, row: Rows, own_items: Rows, left_out_items: Rows, scratch: Scratch
 ) -> tuple[Rows, Rows]:
-    """Higher and ties [T] of the targets of one tile: `row` [T] is the query of each, `own_items` [T] its true item.
+    """Higher and ties [T] of the targets of some queries: `row` [T] is the query of each, `own_items` [T] its true item.
 
     `left_out_items` [Q, M] are no candidates of a query's targets, -1 being nothing.
     """
     width = min(scoring.num_columns, BLOCK_COLUMNS)
     own, left_out = _columns(scoring, own_items)[:, None], _columns(scoring, left_out_items)
+    num_queries = len(left_out)
     true = None
     if width < scoring.num_columns:
         # The true scores first, by a product of the same shape as those to come, so that equal scores come out equal.
         picked = tile.picked(np.resize(own, max(width, len(own))))
         true = picked[like(picked, row), like(picked, np.arange(len(row)))][:, None]
+    own_scores: Any = None
+    left_out_scores: Any = None
     higher: Any = 0
     ties: Any = 0
     for start in range(0, scoring.num_columns, width):
         scores = tile.block(start, min(start + width, scoring.num_columns))  # [Q, W]
         if start == 0:
-            xp, own, left_out = array_namespace(scores), like(scores, own), like(scores, left_out)
-            row = like(scores, row)
-            own_scores, left_out_scores = (
-                xp.full_like(places, -xp.inf, dtype=scores.dtype) for places in (own, left_out)
-            )
-        of_targets = scores if len(row) == len(scores) else xp.take(scores, row, axis=0)  # [T, W]
-        own_scores = _put_scores(xp, own_scores, of_targets, own, start)
-        left_out_scores = _put_scores(xp, left_out_scores, scores, left_out, start)
+            own, left_out, row = like(scores, own), like(scores, left_out), like(scores, row)
+        # [T, W]
+        of_targets = scores if len(row) == num_queries else array_namespace(scores).take(scores, row, axis=0)
+        own_scores = _pick(of_targets, own, start, own_scores)
+        left_out_scores = _pick(scores, left_out, start, left_out_scores)
         true = own_scores if true is None else true
         counts = None if scoring.counts is None else scoring.counts[start : start + width]
         above, same = count_rivals(of_targets, true, counts, scratch=scratch)
         higher, ties = higher + above, ties + same
     # The true item is no rival of itself, nor is what is left out. Each takes one item off, whatever shares its column.
-    for scores in (own_scores, left_out_scores if len(row) == len(left_out_scores) else left_out_scores[row]):
+    rivals = [own_scores] if left_out_scores is None else [own_scores, left_out_scores[row]]
+    for scores in rivals:
         above, same = count_rivals(scores, true)
         higher, ties = higher - above, ties - same
     return to_numpy(higher), to_numpy(ties)
 
 
-def _put_scores(xp: Any, into: Any, scores: Any, columns: Any, start: int) -> Any:
-    """The array with the scores [Q, W] of those of the columns [Q, M] put in that stand in the block from `start`."""
+def _pick(scores: Any, columns: Any, start: int, before: Any) -> Any:
+    """The scores in the columns [Q, M], of which those from `start` on stand in this block [Q, W]; others as before.
+
+    None before the first block is -inf, and None where there is nothing to pick.
+    """
+    if columns.shape[1] == 0:
+        return None
+    xp = array_namespace(scores)
     inside = (columns >= start) & (columns < start + scores.shape[1])
     found = xp.take_along_axis(scores, xp.where(inside, columns - start, 0), axis=1)
-    return xp.where(inside, found, into)
+    return xp.where(inside, found, -xp.inf if before is None else before)
 
 
 def _columns(scoring: Scoring, item_rows: Rows) -> Rows:

@@ -18,8 +18,8 @@ QueryEncoder = Callable[[Rows], Any]
 
 # Rows that are looked at together.
 BLOCK_ROWS = 1 << 16
-# Queries that are encoded and scored together at most.
-MAX_ROWS = 1_024
+# Queries that are encoded together at most.
+MAX_ROWS = 8_192
 # Scores of a baseline held at once: 2^22 float32 are 16 MB.
 TILE_SCORES = 1 << 22
 
@@ -29,6 +29,9 @@ class Tile(Protocol):
 
     What is asked for next may take the place of what was asked for before.
     """
+
+    def rows(self, part: slice) -> "Tile":
+        """The scores of some of the queries."""
 
     def block(self, start: int, stop: int) -> Any:
         """The scores in the columns start to stop."""
@@ -41,7 +44,7 @@ class Scoring(Protocol):
     """Scores of targets' queries in U columns. Items with equal vectors share a column.
 
     `column_of` [N] int64 is each item's column, None where each has its own; `counts` [U] float says how many items
-    share each, None where none do. `tile_rows` is how many queries should be scored together.
+    share each, None where none do. `tile_rows` is how many queries should be made ready together.
     """
 
     num_items: int
@@ -93,6 +96,9 @@ class _VectorTile:
         self._vectors = vectors
         self._scratch = scratch
 
+    def rows(self, part: slice) -> "_VectorTile":
+        return _VectorTile(self._queries[part], self._vectors, self._scratch)
+
     def block(self, start: int, stop: int) -> Any:
         return self._against(self._vectors[start:stop])
 
@@ -137,6 +143,9 @@ class UserScores:
 class _UserTile:
     def __init__(self, scores: Any) -> None:
         self._scores = scores
+
+    def rows(self, part: slice) -> "_UserTile":
+        return _UserTile(self._scores[part])
 
     def block(self, start: int, stop: int) -> Any:
         return self._scores[:, start:stop]

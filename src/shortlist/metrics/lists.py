@@ -105,7 +105,8 @@ class RankedLists:
     @functools.cached_property
     def _runs(self) -> tuple[Rows, Rows, Rows]:
         """For each true item, how many of its list stand above its run and how many in it [E]; each list's best [L]."""
-        order = np.lexsort((self.ranks.higher, self.owner))
+        # By list, then by place: one number for both sorts faster than two.
+        order = np.argsort(self.owner * (self.ranks.higher.max(initial=0) + 1) + self.ranks.higher, kind="stable")
         owner, higher = self.owner[order], self.ranks.higher[order]
         new_list = np.append(True, owner[1:] != owner[:-1])
         new_run = new_list | np.append(True, higher[1:] != higher[:-1])

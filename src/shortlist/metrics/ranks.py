@@ -39,15 +39,16 @@ class Ranks:
         >>> both.in_one_list(np.array([7, 7]), "optimistic").higher.tolist()
         [0, 1]
         """
-        order = np.lexsort((self.higher, owner))
-        grouped = np.stack([owner[order], self.higher[order]])
-        first = np.concatenate([[True], (grouped[:, 1:] != grouped[:, :-1]).any(axis=0)])
-        within = np.arange(len(order)) - np.maximum.accumulate(np.where(first, np.arange(len(order)), 0))
-        places = np.empty_like(self.higher)
+        tied = np.flatnonzero(self.ties)  # the others' places are settled
+        tied = tied[np.lexsort((self.higher[tied], owner[tied]))]
+        grouped = np.stack([owner[tied], self.higher[tied]])
+        first = np.append(True, (grouped[:, 1:] != grouped[:, :-1]).any(axis=0))[: len(tied)]
+        within = np.arange(len(tied)) - np.maximum.accumulate(np.where(first, np.arange(len(tied)), 0))
+        places = self.higher.copy()
         if ties == "optimistic":
-            places[order] = self.higher[order] + within
+            places[tied] += within
         else:
-            places[order] = np.maximum(self.higher[order] + self.ties[order] - within, self.higher[order])
+            places[tied] = np.maximum(places[tied] + self.ties[tied] - within, places[tied])
         return Ranks(places, np.zeros_like(places))
 
     @property
