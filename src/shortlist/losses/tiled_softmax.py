@@ -12,8 +12,8 @@ from torch.nn import functional
 __all__ = ["tiled_softmax"]
 
 # A tile has as many rows as hold this many scores, within these bounds: tall tiles make the products fast, and small
-# ones stay near the cache. One tile is held: 16 MB up to 65,536 items, 256 MB at a million.
-TILE_SCORES = 1 << 22
+# ones stay near the cache. One tile is held, 4 MB at a thousand items and 64 MB from 16,384 to 262,144 of them.
+TILE_SCORES = 1 << 24
 MIN_ROWS, MAX_ROWS = 64, 1_024
 # Columns are filled up to a multiple of this many, so that each row of scores begins with a new line of the cache: the
 # product that makes them then takes three quarters of the time.
