@@ -118,7 +118,7 @@ def best_lists(
 def _rank_rows(
     scoring: Scoring, tile: Tile, row: Rows, own_items: Rows, left_out_items: Rows, scratch: Scratch
 ) -> tuple[Rows, Rows]:
-    """Higher and ties [T] of the targets of some queries: `row` [T] is the query of each, `own_items` [T] its true item.
+    """Higher and ties [T] of the targets of some queries: `row` [T] is each one's query, `own_items` [T] its true item.
 
     `left_out_items` [Q, M] are no candidates of a query's targets, -1 being nothing.
     """
