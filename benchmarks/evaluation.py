@@ -20,8 +20,7 @@ from measure import Road, about, interleaved
 from shortlist.baselines import popularity
 from shortlist.data.seen import Seen
 from shortlist.evaluation import Assessment, Beside, Targets, VectorScores, default_slices, evaluate
-from shortlist.evaluation.ranking import BLOCK_COLUMNS, rank
-from shortlist.evaluation.scoring import MAX_ROWS
+from shortlist.evaluation.ranking import BLOCK_COLUMNS, BLOCK_TARGETS, rank
 
 WIDTH = 64
 
@@ -65,7 +64,7 @@ def movielens() -> dict[str, float]:
 def many_items(kind: str, options: argparse.Namespace) -> dict[str, float]:
     """Targets over many items of width 64, on NumPy arrays or on tensors; medians of rounds in turn.
 
-    The products alone are those of the same tiles, 1,024 rows by 2,048 columns, into memory that is used again: the
+    The products alone are those of the same blocks, 1,024 rows by 2,048 columns, into memory that is used again: the
     least that scoring every pair costs. The whole ranks, and makes and measures the lists of 1,000 users.
     """
     generator = np.random.default_rng(0)
@@ -76,11 +75,11 @@ def many_items(kind: str, options: argparse.Namespace) -> dict[str, float]:
     targets = Targets(rows, rows, generator.integers(options.items, size=options.targets), absent=0, repeated=0)
     nothing = Seen(np.zeros(options.targets + 1, np.int64), np.zeros(0, np.int64))
     scoring = VectorScores(lambda places: queries[places], items)
-    scores = convert(np.empty((MAX_ROWS, BLOCK_COLUMNS), np.float32))
+    scores = convert(np.empty((BLOCK_TARGETS, BLOCK_COLUMNS), np.float32))
 
     def products() -> None:
-        for start in range(0, options.targets, MAX_ROWS):
-            tile = queries[start : start + MAX_ROWS, 0]
+        for start in range(0, options.targets, BLOCK_TARGETS):
+            tile = queries[start : start + BLOCK_TARGETS, 0]
             for first in range(0, options.items, BLOCK_COLUMNS):
                 block = items[first : first + BLOCK_COLUMNS]
                 xp = torch if kind == "torch" else np

@@ -167,7 +167,7 @@ def evaluation(results: Results, page: Page) -> None:
     small = row["movielens"]
     page.say(
         "Ranks, every metric, and what the lists of 1,000 users show. The limit are the bare products of every",
-        "query with every item, in the same tiles and into memory that is used again. A million items have width 64",
+        "query with every item, in the same blocks and into memory that is used again. A million items have width 64",
         f"({kinds['numpy']['vectors_mib']:,.0f} MiB of vectors). 20,000 rows of MovieLens 100K took",
         f"{seconds_text(small['ranking_s'])}, and {seconds_text(small['whole_s'])} with intervals and slices.",
     )

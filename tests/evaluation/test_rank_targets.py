@@ -12,7 +12,7 @@ from shortlist.data.seen import Seen
 from shortlist.errors import DivergedError
 from shortlist.evaluation import VectorScores, rank_targets
 from shortlist.evaluation.ranking import rank
-from shortlist.evaluation.scoring import QueryEncoder, distinct_rows
+from shortlist.evaluation.scoring import QueryEncoder, UserScores, distinct_rows
 from shortlist.metrics import Ranks
 
 RANKING = importlib.import_module("shortlist.evaluation.ranking")
@@ -57,6 +57,7 @@ def both_kinds(
     width=st.integers(1, 3),
     excluded=st.booleans(),
     rows=st.sampled_from([1, 3, 1_024]),
+    blocks=st.sampled_from([1, 2, 1_024]),
     columns=st.sampled_from([1, 2, 5, 2_048]),
     places=st.sampled_from([1, 4, 1 << 22]),
 )
@@ -68,6 +69,7 @@ def test_ranks_equal_a_plain_double_loop(
     width: int,
     excluded: bool,
     rows: int,
+    blocks: int,
     columns: int,
     places: int,
 ) -> None:
@@ -82,6 +84,7 @@ def test_ranks_equal_a_plain_double_loop(
     expected = plain_ranks(queries, items, item_rows, user_rows, sets if excluded else None)
     with pytest.MonkeyPatch.context() as patch:
         patch.setattr(VectorScores, "tile_rows", rows)
+        patch.setattr(RANKING, "BLOCK_TARGETS", blocks)
         patch.setattr(RANKING, "BLOCK_COLUMNS", columns)
         patch.setattr(RANKING, "SEEN_PLACES", places)
         for ranks in both_kinds(queries, items, item_rows, user_rows, as_seen(sets) if excluded else None):
@@ -126,10 +129,11 @@ def test_highest_interest_decides() -> None:
     targets=st.integers(1, 12),
     num_items=st.integers(1, 9),
     rows=st.sampled_from([1, 3, 1_024]),
+    blocks=st.sampled_from([1, 2, 1_024]),
     columns=st.sampled_from([2, 5, 2_048]),
 )
 def test_targets_that_share_a_query_rank_as_if_each_had_its_own(
-    seed: int, targets: int, num_items: int, rows: int, columns: int
+    seed: int, targets: int, num_items: int, rows: int, blocks: int, columns: int
 ) -> None:
     generator = np.random.default_rng(seed)
     users, own = generator.integers(4, size=targets), generator.integers(num_items, size=targets)
@@ -142,11 +146,14 @@ def test_targets_that_share_a_query_rank_as_if_each_had_its_own(
     expected = plain_ranks(of_users[users], items, own.tolist(), users.tolist(), sets)
     with pytest.MonkeyPatch.context() as patch:
         patch.setattr(VectorScores, "tile_rows", rows)
+        patch.setattr(RANKING, "BLOCK_TARGETS", blocks)
         patch.setattr(RANKING, "BLOCK_COLUMNS", columns)
         for kind in (np.asarray, torch.from_numpy):
             scoring = VectorScores(encoder_of(kind, of_users[users]), kind(items))
-            ranks = rank(scoring, own, query_of=users, user_rows=users, seen=as_seen(sets))
-            assert (ranks.higher.tolist(), ranks.ties.tolist()) == expected
+            of_users_scores = UserScores(lambda rows: of_users[rows, 0] @ items.T, users, num_items)
+            for scores in (scoring, of_users_scores):
+                ranks = rank(scores, own, query_of=users, user_rows=users, seen=as_seen(sets))
+                assert (ranks.higher.tolist(), ranks.ties.tolist()) == expected
 
 
 def encoder_of(kind: Any, queries: Floats) -> QueryEncoder:

@@ -64,3 +64,10 @@ def test_gradient_of_the_gradient_is_refused() -> None:
     (gradient,) = torch.autograd.grad(loss, queries, create_graph=True)
     with pytest.raises(RuntimeError, match="does not require grad"):
         gradient.sum().backward()  # type: ignore[no-untyped-call]
+
+
+def test_no_rows_lose_nothing() -> None:
+    queries, items = torch.empty(0, 3, requires_grad=True), torch.ones(2, 3)
+    loss = tiled_softmax(queries, items, torch.empty(0, dtype=torch.int64), torch.empty(0))
+    loss.backward()  # type: ignore[no-untyped-call]
+    assert loss.item() == 0

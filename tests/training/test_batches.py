@@ -1,5 +1,7 @@
 import math
 from collections import Counter
+from collections.abc import Iterator
+from typing import Any
 
 import numpy as np
 import pytest
@@ -8,7 +10,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 import shortlist as sl
-from shortlist.training import Events, Tables
+from shortlist.training import Batch, Events, Tables
 
 # Ten events: item 7 five times, 8 three times, 9 twice; item 10 stands in the table only.
 USERS = ["a", "b", "a", "c", "b", "a", "d", "d", "c", "a"]
@@ -126,15 +128,52 @@ def test_whole_catalogue_stands_in_every_batch_where_it_is_asked_for(data: sl.Da
 @pytest.mark.parametrize("batch_size", [1, 3, 4, 10, 12])
 def test_batches_made_together_are_those_made_one_by_one(batch_size: int) -> None:
     data = sl.Dataset(
-        {"user": USERS, "item": ITEMS, "words": ["a b", "", "c", "a b c", "", "", "b b", "d", "a", ""]},
+        {
+            "user": USERS, "item": ITEMS, "weight": WEIGHTS, "at": [float(place) for place in range(10)],
+            "words": ["a b", "", "c", "a b c", "", "", "b b", "d", "a", ""],
+        },
         items={"item": [10, 9, 8, 7], "title": ["x", "", "y z", "x x y"]},
         query_id="user",
         item_id="item",
-    )
-    features = sl.fit_features([sl.Text("words")], [sl.Lookup("item"), sl.Text("title")], on=data)
+        weight="weight",
+    )  # fmt: skip
+    queries, items = [sl.Text("words"), sl.Normalize("at")], [sl.Lookup("item"), sl.Text("title")]
+    features = sl.fit_features(queries, items, on=data)
     events = Events(Tables(features, data), data)
     rows = torch.tensor([4, 9, 0, 3, 7, 1, 8, 2, 6, 5])
     together = list(events.batches(rows, batch_size, events.log_q()))
     assert [str(batch) for batch in together] == [
         str(events.batch(part, events.log_q())) for part in torch.split(rows, batch_size)
     ]
+
+
+@pytest.mark.parametrize("gathered", [1, 20, 1 << 20])
+@pytest.mark.parametrize("skip", [0, 1, 3, 4, 5])
+def test_batches_after_those_skipped_are_the_same(
+    data: sl.Dataset, monkeypatch: pytest.MonkeyPatch, skip: int, gathered: int
+) -> None:
+    monkeypatch.setattr("shortlist.training.batches.GATHERED_NUMBERS", gathered)
+    events = events_of(data)
+    whole, rest = (
+        [str(batch) for batch in events.epoch(2, torch.Generator().manual_seed(1), None, skip=left_out)]
+        for left_out in (0, skip)
+    )
+    assert rest == whole[skip:]
+
+
+def test_the_longer_the_lists_the_fewer_batches_are_gathered_together(monkeypatch: pytest.MonkeyPatch) -> None:
+    words = [" ".join("abcdefghij"[: 4 + place % 3]) for place in range(10)]  # five in the mean
+    data = sl.Dataset({"item": ITEMS, "user": USERS, "words": words}, query_id="user", item_id="item")
+    events = Events(Tables(sl.fit_features([sl.Text("words")], [sl.Lookup("item")], on=data), data), data)
+    gathered = []
+    together = Events.batches
+
+    def batches(self: Events, rows: torch.Tensor, *rest: Any) -> Iterator[Batch]:
+        gathered.append(len(rows))
+        return together(self, rows, *rest)
+
+    monkeypatch.setattr(Events, "batches", batches)
+    for numbers in (1, 37, 1 << 20):  # a row of query and item holds about six
+        monkeypatch.setattr("shortlist.training.batches.GATHERED_NUMBERS", numbers)
+        assert sum(1 for _ in events.epoch(2, torch.Generator(), None)) == 5
+    assert gathered == [2, 2, 2, 2, 2, 6, 4, 10]

@@ -49,6 +49,18 @@ def test_steps_equal_the_formula(steps: int, rate: float, start: float, epsilon:
     np.testing.assert_allclose(moved.numpy(), expected, rtol=1e-6, atol=1e-6)
 
 
+def test_gradient_that_is_a_view_of_another_moves_what_its_copy_does() -> None:
+    gradient = torch.arange(6.0).reshape(3, 2).t()
+    moved, expected = (step_by_step(torch.zeros(2, 3), [of], 0.1, 0.1, 1e-7) for of in (gradient, gradient.contiguous()))
+    assert torch.equal(moved, expected)
+
+
+def test_float64_weights_move_in_float64() -> None:
+    weights, gradient = np.array([1.0]), np.array([0.25])
+    moved = step_by_step(torch.tensor(weights), [torch.tensor(gradient)], 0.1, 0.1, 1e-7)
+    assert moved.item() == pytest.approx(plain_adagrad(weights, [gradient], 0.1, 0.1, 1e-7)[0], rel=1e-14)
+
+
 def test_one_step_by_hand() -> None:
     # Accumulator 0.1 + 3² = 9.1, with epsilon 0.9 under the root 10; 1 − 0.5 · 3 / √10 = 0.525658.
     moved = step_by_step(torch.tensor([1.0]), [torch.tensor([3.0])], 0.5, 0.1, 0.9)

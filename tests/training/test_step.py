@@ -66,11 +66,11 @@ def test_unique_values_of_each_batch_are_those_of_numpy(values: list[int], batch
 
 @pytest.mark.parametrize("remove_accidental_hits", [False, True])
 @pytest.mark.parametrize("with_log_q", [False, True])
-@pytest.mark.parametrize("planned", [8, 1 << 17])
+@pytest.mark.parametrize("gathered", [1, 1 << 20])
 def test_fixed_shapes_give_the_losses_and_gradients_of_free_ones(
-    data: sl.Dataset, monkeypatch: pytest.MonkeyPatch, planned: int, with_log_q: bool, remove_accidental_hits: bool
+    data: sl.Dataset, monkeypatch: pytest.MonkeyPatch, gathered: int, with_log_q: bool, remove_accidental_hits: bool
 ) -> None:
-    monkeypatch.setattr("shortlist.training.batches.PLANNED_ROWS", planned)
+    monkeypatch.setattr("shortlist.training.batches.GATHERED_NUMBERS", gathered)
     found: list[list[Tensor]] = []
     for fixed_shapes in (False, True):
         events = events_of(data, fixed_shapes=fixed_shapes)

@@ -1,4 +1,4 @@
-"""The rank of every true item over the whole catalogue, tile by tile."""
+"""The rank of every true item over the whole catalogue, block by block."""
 
 from typing import Any
 
@@ -15,10 +15,10 @@ __all__ = ["best_lists", "rank", "rank_targets"]
 
 Rows = npt.NDArray[np.int64]
 
-# Rows and columns of a block, whose scores are held at once: 8 MB, which stay near the cache until they are counted.
-BLOCK_ROWS = 1_024
+# Targets and columns of a block, whose scores are held at once: 8 MB, which stay near the cache until they are counted.
+BLOCK_TARGETS = 1_024
 BLOCK_COLUMNS = 2_048
-# Places that seen items take in a tile at most: targets times the longest history among them.
+# Places that seen items take in a block at most: queries times the longest history among them.
 SEEN_PLACES = 1 << 22
 # Scores held at once for whole lists at most: 128 MB.
 LIST_SCORES = 1 << 25
@@ -61,29 +61,29 @@ def rank(
     query_of = np.arange(len(item_rows)) if query_of is None else query_of
     order = np.argsort(query_of, kind="stable")  # what shares a query stands together
     if seen is not None and user_rows is not None:
-        # And histories of like length, for the shorter ones of a tile are filled up to the longest.
+        # And histories of like length, for the shorter ones of a block are filled up to the longest.
         order = order[np.argsort(seen.num_items(user_rows[order]), kind="stable")]
     higher, ties = np.empty(len(order), np.int64), np.empty(len(order), np.int64)
     scratch = Scratch()
-    start = 0
-    while start < len(order):
+    for start in range(0, len(order), scoring.tile_rows):
         targets = order[start : start + scoring.tile_rows]
-        left_out = np.empty((len(targets), 0), np.int64)
-        if seen is not None and user_rows is not None:
-            longest = int(seen.num_items(user_rows[targets]).max(initial=1))
-            targets = targets[: max(SEEN_PLACES // longest, 1)]
-            left_out = seen.padded(user_rows[targets])
-            left_out[left_out == item_rows[targets][:, None]] = -1
         first = np.flatnonzero(np.diff(query_of[targets], prepend=-1))  # target of each query in the tile
         row = np.repeat(np.arange(len(first)), np.diff(first, append=len(targets)))
         tile = scoring.tile(targets[first])
-        for top in range(0, len(first), BLOCK_ROWS):
-            queries = slice(top, min(top + BLOCK_ROWS, len(first)))
-            asking = slice(*np.searchsorted(row, [queries.start, queries.stop]))  # the targets of these queries
-            own, of_own = item_rows[targets[asking]], row[asking] - top
-            found = _rank_rows(scoring, tile.rows(queries), of_own, own, left_out[first[queries]], scratch)
-            higher[targets[asking]], ties[targets[asking]] = found
-        start += len(targets)
+        height = BLOCK_TARGETS
+        if seen is not None and user_rows is not None:
+            height = max(min(height, SEEN_PLACES // int(seen.num_items(user_rows[targets]).max(initial=1))), 1)
+        for top in range(0, len(targets), height):
+            block, of_block = targets[top : top + height], row[top : top + height]
+            queries = slice(int(of_block[0]), int(of_block[-1]) + 1)
+            left_out = np.empty((queries.stop - queries.start, 0), np.int64)
+            if seen is not None and user_rows is not None:
+                asking = targets[first[queries]]
+                left_out = seen.padded(user_rows[asking])
+                left_out[left_out == item_rows[asking][:, None]] = -1
+            places = of_block - queries.start
+            found = _rank_rows(scoring, tile.rows(queries), places, item_rows[block], left_out, scratch)
+            higher[block], ties[block] = found
     return Ranks(higher, ties)
 
 

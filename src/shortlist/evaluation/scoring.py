@@ -16,10 +16,10 @@ Rows = npt.NDArray[np.int64]
 # Gives the query vectors [Q, H, D] of the targets at these places [Q].
 QueryEncoder = Callable[[Rows], Any]
 
-# Rows that are looked at together.
-BLOCK_ROWS = 1 << 16
-# Queries that are encoded together at most.
-MAX_ROWS = 8_192
+# Vectors that are looked at together.
+CHECKED_VECTORS = 1 << 16
+# Targets whose queries are encoded together at most.
+ENCODED_TARGETS = 2_048
 # Scores of a baseline held at once: 2^22 float32 are 16 MB.
 TILE_SCORES = 1 << 22
 
@@ -65,7 +65,7 @@ class VectorScores:
     NaN or infinity.
     """
 
-    tile_rows = MAX_ROWS
+    tile_rows = ENCODED_TARGETS
 
     def __init__(self, encode_queries: QueryEncoder, item_vectors: Any) -> None:
         xp = array_namespace(item_vectors)
@@ -130,7 +130,7 @@ class UserScores:
         self._score = score
         self._user_rows = user_rows
         self.num_items = self.num_columns = num_items
-        self.tile_rows = max(min(TILE_SCORES // num_items, MAX_ROWS), 1)
+        self.tile_rows = max(min(TILE_SCORES // num_items, ENCODED_TARGETS), 1)
 
     def tile(self, targets: Rows) -> "_UserTile":
         users, place = np.unique(self._user_rows[targets], return_inverse=True)
@@ -165,12 +165,12 @@ def distinct_rows(vectors: npt.NDArray[np.float32]) -> tuple[Rows, Rows]:
     [0, 1, 0]
     """
     sums = np.concatenate(
-        [_sums(vectors[start : start + BLOCK_ROWS]) for start in range(0, max(len(vectors), 1), BLOCK_ROWS)]
+        [_sums(vectors[start : start + CHECKED_VECTORS]) for start in range(0, max(len(vectors), 1), CHECKED_VECTORS)]
     )
     _, first, column_of = np.unique(sums, return_index=True, return_inverse=True)
     repeats = np.flatnonzero(first[column_of] != np.arange(len(vectors)))
-    for start in range(0, len(repeats), BLOCK_ROWS):
-        rows = repeats[start : start + BLOCK_ROWS]
+    for start in range(0, len(repeats), CHECKED_VECTORS):
+        rows = repeats[start : start + CHECKED_VECTORS]
         if not np.array_equal(vectors[first[column_of[rows]]], vectors[rows]):
             bits = _bits(vectors)
             _, first, column_of = np.unique(bits, axis=0, return_index=True, return_inverse=True)
@@ -199,8 +199,8 @@ def _sums(vectors: npt.NDArray[np.float32]) -> npt.NDArray[np.uint64]:
 
 def _refuse_nonfinite(xp: Any, vectors: Any, side: str) -> None:
     """Raise `DivergedError` unless every number is finite; looked at in blocks, so that it needs no memory."""
-    for start in range(0, len(vectors), BLOCK_ROWS):
-        block = vectors[start : start + BLOCK_ROWS]
+    for start in range(0, len(vectors), CHECKED_VECTORS):
+        block = vectors[start : start + CHECKED_VECTORS]
         if not bool(xp.all(xp.isfinite(block))):
             bad = np.flatnonzero(~np.isfinite(to_numpy(vectors)).reshape(len(vectors), -1).all(axis=1))
             raise DivergedError(

@@ -12,7 +12,8 @@ from torch.nn import functional
 __all__ = ["tiled_softmax"]
 
 # A tile has as many rows as hold this many scores, within these bounds: tall tiles make the products fast, and small
-# ones stay near the cache. One tile is held, 4 MB at a thousand items and 64 MB from 16,384 to 262,144 of them.
+# ones stay near the cache. One tile is held, and half of one more in bfloat16: 4 MB at a thousand items, 64 MB from
+# 16,384 to 262,144 of them, 256 MB at a million.
 TILE_SCORES = 1 << 24
 MIN_ROWS, MAX_ROWS = 64, 1_024
 # Columns are filled up to a multiple of this many, so that each row of scores begins with a new line of the cache: the
@@ -65,8 +66,9 @@ class _TiledSoftmax(torch.autograd.Function):
         temperature: float,
     ) -> Tensor:
         spare = -len(items) % COLUMN_STEP
-        items = functional.pad(items, (0, 0, 0, spare))
-        column_bias = functional.pad(column_bias, (0, spare), value=-torch.inf)  # no probability, no gradient
+        if spare:
+            items = functional.pad(items, (0, 0, 0, spare))
+            column_bias = functional.pad(column_bias, (0, spare), value=-torch.inf)  # no probability, no gradient
         num_rows, num_columns = len(queries), len(items)
         height = min(max(MIN_ROWS, min(MAX_ROWS, TILE_SCORES // num_columns)), num_rows)
         memory = torch.empty((height, num_columns), **_like(weights))
@@ -82,7 +84,7 @@ class _TiledSoftmax(torch.autograd.Function):
         grad_queries, grad_items = torch.empty_like(queries), torch.zeros(items.shape, **_like(weights))
         weighted = queries * weights.unsqueeze(1).to(queries.dtype)
         minus_one = -torch.ones_like(weights)
-        for start in range(0, num_rows, height):
+        for start in range(0, num_rows, max(height, 1)):
             tile = slice(start, min(start + height, num_rows))
             odds, losses[tile] = _softmax(functools.partial(scores, tile), column[tile])
             if with_gradients:

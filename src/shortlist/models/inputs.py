@@ -1,6 +1,7 @@
 """Encoded columns as tensors, and what a tower takes of them for one batch."""
 
 import itertools
+import math
 from collections.abc import Mapping
 from typing import NamedTuple
 
@@ -52,6 +53,12 @@ class Columns:
                     self._flat[name] = torch.from_numpy(column.padded().astype(np.int32)).to(device)
                 case RowLists(offsets, rows):
                     self._lists[name] = (torch.from_numpy(offsets).to(device), torch.from_numpy(rows).to(device))
+
+    @property
+    def numbers_per_row(self) -> float:
+        """How many numbers a row holds: the mean over the table, for lists differ in length."""
+        in_lists = sum(len(values) / max(len(offsets) - 1, 1) for offsets, values in self._lists.values())
+        return sum(math.prod(column.shape[1:]) for column in self._flat.values()) + in_lists
 
     def take(self, rows: Tensor) -> dict[str, TowerInput]:
         """The inputs of a tower for these table rows [B] int64."""

@@ -2,6 +2,7 @@
 
 import dataclasses
 import functools
+import itertools
 import math
 from collections.abc import Iterator, Sequence
 from typing import NamedTuple
@@ -19,8 +20,8 @@ from shortlist.models.inputs import Columns, TowerInput, split_inputs
 
 __all__ = ["Batch", "Events", "Tables", "unique_in_batches"]
 
-# Events whose batches are gathered together; more than this many in a batch are gathered batch by batch.
-PLANNED_ROWS = 1 << 17
+# How many numbers are gathered together, for as many batches as need them: 8 MB, and more for a single batch alone.
+GATHERED_NUMBERS = 1 << 20
 # The number of unique items of a batch of fixed shape is a multiple of this.
 WIDTH_STEP = 256
 
@@ -117,28 +118,28 @@ class Events:
 
         `skip` leaves out that many batches, which were taken before an interruption.
         """
-        order = torch.randperm(len(self), generator=generator).to(self.tables.device)[skip * batch_size :]
-        together = max(PLANNED_ROWS // batch_size, 1) * batch_size
-        for start in range(0, len(order), together):
-            yield from self.batches(order[start : start + together], batch_size, log_q)
+        order = torch.randperm(len(self), generator=generator).to(self.tables.device)
+        together = self._gathered_together(batch_size)
+        for first in range(skip // together * together, self.num_batches(batch_size), together):
+            batches = self.batches(order[first * batch_size : (first + together) * batch_size], batch_size, log_q)
+            yield from itertools.islice(batches, max(skip - first, 0), None)
 
     def batches(self, rows: Tensor, batch_size: int, log_q: Tensor | None) -> Iterator[Batch]:
         """The batches of these events [R], one after another.
 
         What they need is found and gathered for all of them at once: many small steps cost more than a large one, and a
-        GPU is waited for once.
+        GPU is waited for a few times in all.
         """
         users, own = self.user_rows.index_select(0, rows), self.item_rows.index_select(0, rows)
         items = self._whole_catalogue(own, batch_size) if self.whole_catalogue else self._own_items(own, batch_size)
         weights = None if self.weights is None else torch.split(self.weights.index_select(0, rows), batch_size)
-        log_qs = None if log_q is None else [log_q.index_select(0, of_batch) for of_batch in items.rows]
         queries = split_inputs(self.query_inputs(rows), batch_size)
         for place, of_users in enumerate(torch.split(users, batch_size)):
             positives = Positives(
                 column=items.column[place],
                 counts=None if items.counts is None else items.counts[place],
                 weights=None if weights is None else weights[place],
-                log_q=None if log_qs is None else log_qs[place],
+                log_q=None if log_q is None else log_q.index_select(0, items.rows[place]),
             )
             yield Batch(queries[place], items.inputs[place], positives, of_users, items.rows[place])
 
@@ -157,6 +158,12 @@ class Events:
         inputs = split_inputs(self.tables.items.take(rows), sizes)
         columns = torch.split(column, batch_size)
         return _Items(torch.split(rows, sizes), inputs, columns, torch.split(counts, sizes))
+
+    def _gathered_together(self, batch_size: int) -> int:
+        """For how many batches to gather at once; the longer the lists, the fewer."""
+        items = max(batch_size, WIDTH_STEP) if self.tables.fixed_shapes else batch_size
+        of_queries = batch_size * (self.columns.numbers_per_row + self.tables.users.numbers_per_row)
+        return max(int(GATHERED_NUMBERS / (of_queries + items * self.tables.items.numbers_per_row)), 1)
 
     def num_batches(self, batch_size: int) -> int:
         return int(np.ceil(len(self) / batch_size))

@@ -24,7 +24,7 @@ from shortlist.training.optimizers import Optimizer
 __all__ = ["Checkpoints", "Place"]
 
 # Raised by one whenever an older reader could misunderstand a newer file.
-FORMAT = 1
+FORMAT = 2
 T = TypeVar("T")
 
 

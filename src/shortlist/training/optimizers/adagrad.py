@@ -35,8 +35,8 @@ class KerasAdagrad(GroupedWeights):
         for group in self.param_groups:
             for parameter in group["params"]:
                 accumulates = parameter[:, :1] if group["rowwise"] else parameter
-                start = torch.full(accumulates.shape, initial_accumulator + epsilon, device=parameter.device)
-                self.state[parameter] = {"accumulator": start.to(parameter.dtype)}
+                start = accumulates.new_full(accumulates.shape, initial_accumulator + epsilon)
+                self.state[parameter] = {"accumulator": start}
 
     @torch.no_grad()
     def step(self) -> None:
@@ -51,7 +51,7 @@ class KerasAdagrad(GroupedWeights):
                 self._step_dense(dense, group)
 
     def _step_dense(self, used: list[tuple[Tensor, Tensor]], group: dict[str, Any]) -> None:
-        parameters, gradients = [parameter for parameter, _ in used], [gradient for _, gradient in used]
+        parameters, gradients = [parameter for parameter, _ in used], [gradient.contiguous() for _, gradient in used]
         accumulators = [self.state[parameter]["accumulator"] for parameter in parameters]
         if group["rowwise"]:
             squares = [gradient.square().mean(dim=1, keepdim=True) for gradient in gradients]
