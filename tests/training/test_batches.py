@@ -137,8 +137,7 @@ def test_batches_made_together_are_those_made_one_by_one(batch_size: int) -> Non
         item_id="item",
         weight="weight",
     )  # fmt: skip
-    queries, items = [sl.Text("words"), sl.Normalize("at")], [sl.Lookup("item"), sl.Text("title")]
-    features = sl.fit_features(queries, items, on=data)
+    features = sl.fit_features([sl.Text("words"), sl.Normalize("at")], [sl.Lookup("item"), sl.Text("title")], on=data)
     events = Events(Tables(features, data), data)
     rows = torch.tensor([4, 9, 0, 3, 7, 1, 8, 2, 6, 5])
     together = list(events.batches(rows, batch_size, events.log_q()))

@@ -51,7 +51,9 @@ def test_steps_equal_the_formula(steps: int, rate: float, start: float, epsilon:
 
 def test_gradient_that_is_a_view_of_another_moves_what_its_copy_does() -> None:
     gradient = torch.arange(6.0).reshape(3, 2).t()
-    moved, expected = (step_by_step(torch.zeros(2, 3), [of], 0.1, 0.1, 1e-7) for of in (gradient, gradient.contiguous()))
+    moved, expected = (
+        step_by_step(torch.zeros(2, 3), [of], 0.1, 0.1, 1e-7) for of in (gradient, gradient.contiguous())
+    )
     assert torch.equal(moved, expected)
 
 
