@@ -29,7 +29,8 @@ What a step, an epoch and an evaluation cost, beside others and beside what they
 cost at least: its floating-point operations over the rate of a large product of matrices, and the bytes of tables that
 it must read and write over the rate of a large copy, both measured on the same threads (`benchmarks/steps.py` has the
 formulas). Exponentials, activations and the finding of a batch's unique items are not in it, so nothing reaches it; how
-many times the limit a figure is says what is left to win.
+many times the limit a figure is says what is left to win. Batches are gathered many at a time, so that the median of
+single steps leaves that out; epochs have it in.
 """
 
 FAILURES = """\
@@ -41,6 +42,8 @@ FAILURES = """\
   changes.
 - **Letting idle threads sleep at once.** Passive waiting made the whole tutorial slower on quiet cores; the command
   line makes them wait for less long instead.
+- **The softmax's tiles in two threads of their own,** which need not wait for each other within a tile: no faster, for
+  they take turns at the interpreter's lock.
 - **Adding to a table's rows in place.** Writing the moved rows takes less time on a table beyond the cache
   ([decision 37](decisions.md)).
 

@@ -166,7 +166,7 @@ def data_of(world: World) -> Any:
 
 
 def step_point(x: int, line: str, world: World, choice: Choice, *, threads: int | None = None) -> Point:
-    """A step of training, its batch gathered."""
+    """A step of training; see `Trainer` on the gathering of its batch."""
     repeat = max(1, min(5, TIMED_ROWS // choice.batch_size))
     return Point(x, line, lambda: choice.events(data_of(world)), functools.partial(start_step, choice), repeat, threads)
 

@@ -106,7 +106,7 @@ def best_lists(
         places = targets[start : start + height]
         scores = to_numpy(scoring.tile(places).block(0, scoring.num_columns))
         for place, of_columns in zip(places, scores, strict=True):
-            of_items = of_columns.copy() if scoring.column_of is None else of_columns[scoring.column_of]  # [N]
+            of_items = of_columns if scoring.column_of is None else of_columns[scoring.column_of]  # [N]
             if seen is not None and user_rows is not None:
                 left_out = seen.by_user(user_rows[place])
                 of_items[left_out[left_out != item_rows[place]]] = -np.inf

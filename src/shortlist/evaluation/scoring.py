@@ -27,7 +27,7 @@ TILE_SCORES = 1 << 22
 class Tile(Protocol):
     """The scores of some queries [Q], made as they are asked for: arrays or tensors [Q, columns].
 
-    What is asked for next may take the place of what was asked for before.
+    What is given may be written into, and what is asked for next may take its place.
     """
 
     def rows(self, part: slice) -> "Tile":
