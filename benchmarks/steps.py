@@ -82,8 +82,8 @@ class Choice:
 class Trainer:
     """A model that is trained on events, one step at each call of `step`, as the loop of a training does it.
 
-    A step takes in the gathering of its batch, but that is done for many batches at once: it falls into the first step of
-    each such group, and the median of single steps leaves it out. The optimiser's state is written once before: the
+    A step takes in the gathering of its batch, but that is done for many batches at once: it falls into the first step
+    of each such group, and the median of single steps leaves it out. The optimiser's state is written once before: the
     system hands out memory at the first touch, which would else be timed in the steps of the first epochs.
     """
 
