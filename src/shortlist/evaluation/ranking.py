@@ -138,8 +138,8 @@ def _rank_rows(
         scores = tile.block(start, min(start + width, scoring.num_columns))  # [Q, W]
         if start == 0:
             own, left_out, row = like(scores, own), like(scores, left_out), like(scores, row)
-        # [T, W]
-        of_targets = scores if len(row) == num_queries else array_namespace(scores).take(scores, row, axis=0)
+        shared = len(row) > num_queries  # some query is asked for several targets
+        of_targets = array_namespace(scores).take(scores, row, axis=0) if shared else scores  # [T, W]
         own_scores = _pick(of_targets, own, start, own_scores)
         left_out_scores = _pick(scores, left_out, start, left_out_scores)
         true = own_scores if true is None else true
@@ -147,17 +147,16 @@ def _rank_rows(
         above, same = count_rivals(of_targets, true, counts, scratch=scratch)
         higher, ties = higher + above, ties + same
     # The true item is no rival of itself, nor is what is left out. Each takes one item off, whatever shares its column.
-    rivals = [own_scores] if left_out_scores is None else [own_scores, left_out_scores[row]]
-    for scores in rivals:
+    for scores in [own_scores] if left_out_scores is None else [own_scores, left_out_scores[row]]:
         above, same = count_rivals(scores, true)
         higher, ties = higher - above, ties - same
     return to_numpy(higher), to_numpy(ties)
 
 
 def _pick(scores: Any, columns: Any, start: int, before: Any) -> Any:
-    """The scores in the columns [Q, M], of which those from `start` on stand in this block [Q, W]; others as before.
+    """The scores in the columns [Q, M]: from this block [Q, W], which begins with column `start`, or as found before.
 
-    None before the first block is -inf, and None where there is nothing to pick.
+    Before the first block `before` is None, and scores not met yet are -inf. Gives None where M is 0.
     """
     if columns.shape[1] == 0:
         return None

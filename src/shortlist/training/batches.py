@@ -100,7 +100,10 @@ class Events:
 
     def query_inputs(self, rows: Tensor) -> dict[str, TowerInput]:
         """The query tower's inputs for these events [B]."""
-        return {**self.tables.users.take(self.user_rows.index_select(0, rows)), **self.columns.take(rows)}
+        return self._inputs_of(self.user_rows.index_select(0, rows), rows)
+
+    def _inputs_of(self, users: Tensor, rows: Tensor) -> dict[str, TowerInput]:
+        return {**self.tables.users.take(users), **self.columns.take(rows)}
 
     def log_q(self) -> Tensor:
         """The log of each item's share of these events [N] float32, -inf for an item that none names.
@@ -133,7 +136,7 @@ class Events:
         users, own = self.user_rows.index_select(0, rows), self.item_rows.index_select(0, rows)
         items = self._whole_catalogue(own, batch_size) if self.whole_catalogue else self._own_items(own, batch_size)
         weights = None if self.weights is None else torch.split(self.weights.index_select(0, rows), batch_size)
-        queries = split_inputs(self.query_inputs(rows), batch_size)
+        queries = split_inputs(self._inputs_of(users, rows), batch_size)
         for place, of_users in enumerate(torch.split(users, batch_size)):
             positives = Positives(
                 column=items.column[place],
