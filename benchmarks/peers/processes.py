@@ -17,7 +17,7 @@ import shortlist as sl
 __all__ = ["SIDES", "Measured", "make_environment", "run_side", "run_tfrs", "timed", "write_split"]
 
 HERE = Path(__file__).parent
-# Each side's folder, with its program; those with a requirements.txt run in an environment made from it.
+# Each side's folder, with its program `tutorial.py`; those with a requirements.txt run in an environment made from it.
 SIDES = {"tfrs": "tfrs", "keras_rs": "keras_rs", "torch_port": "torch_port", "shortlist": "shortlist_side"}
 
 
@@ -69,8 +69,10 @@ def run_side(side: str, python: Path, data: Path, **settings: Any) -> tuple[dict
     """
     out = data.parent / f"{side}.json"
     flags = [text for name, value in settings.items() for text in (f"--{name.replace('_', '-')}", str(value))]
-    program = HERE / SIDES[side] / "tutorial.py"
-    seconds, memory = timed([str(python), str(program), "--data", str(data), "--out", str(out), *flags])
+    program = [str(python.absolute()), "-m", f"peers.{SIDES[side]}.tutorial"]
+    seconds, memory = timed(
+        [*program, "--data", str(data.absolute()), "--out", str(out.absolute()), *flags], HERE.parent
+    )
     return json.loads(out.read_text()), seconds, memory
 
 
@@ -82,10 +84,10 @@ def run_tfrs(python: Path, data: Path, layers: str, *, epochs: int, validate_eve
     return Measured(seconds, memory, written["top_100_accuracy"][-1])
 
 
-def timed(command: list[str]) -> tuple[float, float]:
-    """Wall-clock seconds and peak memory (MiB) of a whole process; raises where it fails."""
+def timed(command: list[str], folder: Path | None = None) -> tuple[float, float]:
+    """Wall-clock seconds and peak memory (MiB) of a whole process, run in a folder; raises where it fails."""
     started = time.perf_counter()
-    process = subprocess.Popen(command, stdout=subprocess.DEVNULL, stderr=subprocess.PIPE)
+    process = subprocess.Popen(command, cwd=folder, stdout=subprocess.DEVNULL, stderr=subprocess.PIPE)
     complaint = process.stderr.read() if process.stderr else b""
     _, status, usage = os.wait4(process.pid, 0)
     process.returncode = os.waitstatus_to_exitcode(status)

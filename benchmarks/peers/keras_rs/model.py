@@ -1,6 +1,5 @@
 """The tutorial's two towers in keras-rs. KERAS_BACKEND must be set before this module is imported."""
 
-import sys
 import time
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
@@ -8,15 +7,12 @@ from typing import Any
 
 import keras
 import keras_rs
-from encoded import MAX_TOKENS, NUM_BOUNDARIES, Columns, MovieLens
+
+from peers.encoded import MAX_TOKENS, NUM_BOUNDARIES, Columns, MovieLens
+from peers.program import KS, LEARNING_RATE, TEST_BATCH, TRAIN_BATCH, WIDTH, accuracy_name
+from peers.stopwatch import Stopwatch
 
 __all__ = ["Fit", "fit"]
-
-WIDTH = 32
-LEARNING_RATE = 0.1
-TRAIN_BATCH = 2_048
-TEST_BATCH = 4_096
-KS = (1, 5, 10, 50, 100)
 
 Tensor = Any  # of whichever backend runs
 Tensors = Mapping[str, Tensor]
@@ -135,11 +131,6 @@ class TwoTowers(keras.Model):
         return self.get_metrics_result()
 
 
-def accuracy_name(k: int) -> str:
-    """What the result calls the accuracy at `k`."""
-    return f"top_{k}_accuracy"
-
-
 class FreshCandidates(keras.callbacks.Callback):
     """Encodes the catalogue with the weights of now before every evaluation.
 
@@ -155,49 +146,11 @@ class FreshCandidates(keras.callbacks.Callback):
         self.model.update_candidates(self.catalogue)
 
 
-class Stopwatch(keras.callbacks.Callback):
-    """Splits a fit into seconds of training and of validation, and says on stderr where it stands.
+class PatientStopwatch(Stopwatch, keras.callbacks.Callback):
+    """Waits for JAX, which hands out results before it has them: a bias can be read once the last step is done."""
 
-    An epoch counts from the end of the one before, so that making its iterator is in it and the two lists add up to
-    the whole fit. The first of each list holds the tracing or compiling of its step.
-    """
-
-    def __init__(self) -> None:
-        super().__init__()
-        self.epoch_seconds: list[float] = []
-        self.validation_seconds: list[float] = []
-        self._mark = 0.0
-        self._validated = False
-
-    def on_train_begin(self, _logs: Mapping[str, float] | None = None) -> None:
-        self._mark = time.perf_counter()
-
-    def on_test_begin(self, _logs: Mapping[str, float] | None = None) -> None:
-        self.epoch_seconds.append(self._lap())
-        self._validated = True
-
-    def on_test_end(self, _logs: Mapping[str, float] | None = None) -> None:
-        self.validation_seconds.append(self._lap())
-
-    def on_epoch_end(self, epoch: int, logs: Mapping[str, float] | None = None) -> None:
-        if not self._validated:
-            self.epoch_seconds.append(self._lap())
-            return
-        self._validated = False
-        accuracy = (logs or {})[f"val_{accuracy_name(KS[-1])}"]
-        print(
-            f"epoch {epoch + 1}/{self.params['epochs']}: top-{KS[-1]} accuracy {accuracy:.4f}, "
-            f"epoch {self.epoch_seconds[-1]:.2f} s, validation {self.validation_seconds[-1]:.2f} s",
-            file=sys.stderr,
-            flush=True,
-        )
-
-    def _lap(self) -> float:
-        # JAX hands out results before it has them: reading a weight, a bias, waits until the last step is done.
+    def wait(self) -> None:
         keras.ops.convert_to_numpy(self.model.trainable_variables[-1])
-        now = time.perf_counter()
-        seconds, self._mark = now - self._mark, now
-        return seconds
 
 
 def fit(data: MovieLens, layers: Sequence[int], *, epochs: int, validate_every: int, seed: int) -> Fit:
@@ -205,7 +158,7 @@ def fit(data: MovieLens, layers: Sequence[int], *, epochs: int, validate_every: 
     keras.utils.set_random_seed(seed)
     model = TwoTowers(data, layers)
     model.compile(keras.optimizers.Adagrad(LEARNING_RATE, initial_accumulator_value=0.1, epsilon=1e-7))
-    stopwatch = Stopwatch()
+    stopwatch = PatientStopwatch(f"val_{accuracy_name(KS[-1])}")
     begun = time.perf_counter()
     history = model.fit(
         data.train,

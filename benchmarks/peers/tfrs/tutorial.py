@@ -3,7 +3,7 @@
 The peer run of a benchmark: it runs in an environment of its own (`requirements.txt`) and knows nothing of shortlist.
 The two meet only in files, the rows of `--data` and the numbers of `--out`, so both train and test on the same rows.
 
-    python tutorial.py --data ml100k --layers 64,32 --epochs 300 --validate-every 5 --seed 1 --out result.json
+    python -m peers.tfrs.tutorial --data ml100k --layers 64,32 --seed 1 --out result.json # in benchmarks/
 
 Of the tutorial it keeps every choice that bears on the model: features, widths, batches, loss, optimizer, and the
 statistics that it takes from test rows too. It differs where that is faster or the benchmark needs it: the split is
@@ -17,10 +17,7 @@ import time
 STARTED = time.perf_counter()  # Python's own start, some 20 ms, is not counted; TensorFlow's import is
 
 import argparse
-import json
 import os
-import resource
-import sys
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from importlib.metadata import version
@@ -35,14 +32,22 @@ os.environ.setdefault("TF_CPP_MIN_LOG_LEVEL", "2")  # keeps stderr for progress;
 import tensorflow as tf
 import tensorflow_recommenders as tfrs
 
-WIDTH = 32
-NUM_BOUNDARIES = 1_000
-MAX_TOKENS = 10_000
-LEARNING_RATE = 0.1
+from peers.encoded import MAX_TOKENS, NUM_BOUNDARIES, read_columns
+from peers.program import (
+    KS,
+    LEARNING_RATE,
+    TEST_BATCH,
+    TRAIN_BATCH,
+    WIDTH,
+    accuracy_name,
+    make_parser,
+    parse_options,
+    run,
+    seconds_of,
+)
+from peers.stopwatch import Stopwatch
+
 CANDIDATE_BATCH = 128
-TRAIN_BATCH = 2_048
-TEST_BATCH = 4_096
-KS = (1, 5, 10, 50, 100)
 DISTRIBUTIONS = ("tensorflow-recommenders", "tensorflow-cpu", "tf-keras")
 
 Features = Mapping[str, tf.Tensor]
@@ -88,21 +93,8 @@ def read_movielens(folder: Path) -> MovieLens:
 
 def read_ratings(path: Path, num_items: int) -> Ratings:
     """The ratings of one file, each item row checked to lie below `num_items`."""
-    with np.load(path, allow_pickle=False) as arrays:
-        ratings = Ratings(arrays["user_id"], arrays["item_row"], arrays["timestamp"])
-    lengths = [len(ratings.user_id), len(ratings.item_row), len(ratings.timestamp)]
-    if len(set(lengths)) != 1 or lengths[0] == 0:
-        raise ValueError(
-            f"{path}: expected user_id, item_row and timestamp of one length above 0, got {lengths}; "
-            "write the file anew"
-        )
-    lowest, highest = int(ratings.item_row.min()), int(ratings.item_row.max())
-    if lowest < 0 or highest >= num_items:
-        raise ValueError(
-            f"{path}: expected item_row from 0 to {num_items - 1}, got {lowest} to {highest}; "
-            "write it anew together with items.npz"
-        )
-    return ratings
+    columns = read_columns(path, num_items)
+    return Ratings(columns["user_id"], columns["item_row"], columns["timestamp"])
 
 
 def rows_of(ratings: Ratings, title: np.ndarray) -> tf.data.Dataset:
@@ -192,52 +184,13 @@ class DeepRetrieval(tfrs.Model):
         return self.task(queries, items, compute_metrics=not training)
 
 
-def accuracy_name(k: int) -> str:
+def keras_name(k: int) -> str:
     """What Keras calls the accuracy at `k` of a validation."""
     return f"val_factorized_top_k/top_{k}_categorical_accuracy"
 
 
-class Stopwatch(tf.keras.callbacks.Callback):
-    """Splits a fit into seconds of training and of validation, and says on stderr where it stands.
-
-    An epoch counts from the end of the one before, so that making its iterator is in it and the two lists add up to
-    the whole fit. The first of each list holds the tracing of its graph.
-    """
-
-    def __init__(self) -> None:
-        super().__init__()
-        self.epoch_seconds: list[float] = []
-        self.validation_seconds: list[float] = []
-        self._mark = 0.0
-        self._validated = False
-
-    def on_train_begin(self, _logs: Mapping[str, float] | None = None) -> None:
-        self._mark = time.perf_counter()
-
-    def on_test_begin(self, _logs: Mapping[str, float] | None = None) -> None:
-        self.epoch_seconds.append(self._lap())
-        self._validated = True
-
-    def on_test_end(self, _logs: Mapping[str, float] | None = None) -> None:
-        self.validation_seconds.append(self._lap())
-
-    def on_epoch_end(self, epoch: int, logs: Mapping[str, float] | None = None) -> None:
-        if not self._validated:
-            self.epoch_seconds.append(self._lap())
-            return
-        self._validated = False
-        accuracy = (logs or {})[accuracy_name(KS[-1])]
-        print(
-            f"epoch {epoch + 1}/{self.params['epochs']}: top-{KS[-1]} accuracy {accuracy:.4f}, "
-            f"epoch {self.epoch_seconds[-1]:.2f} s, validation {self.validation_seconds[-1]:.2f} s",
-            file=sys.stderr,
-            flush=True,
-        )
-
-    def _lap(self) -> float:
-        now = time.perf_counter()
-        seconds, self._mark = now - self._mark, now
-        return seconds
+class KerasStopwatch(Stopwatch, tf.keras.callbacks.Callback):
+    """The stopwatch as a callback of this Keras."""
 
 
 def train(data: MovieLens, options: argparse.Namespace) -> dict[str, Any]:
@@ -247,7 +200,7 @@ def train(data: MovieLens, options: argparse.Namespace) -> dict[str, Any]:
     test = rows_of(data.test, data.title).batch(TEST_BATCH).cache()
     model = DeepRetrieval(data, options.layers)
     model.compile(optimizer=tf.keras.optimizers.Adagrad(LEARNING_RATE))
-    stopwatch = Stopwatch()
+    stopwatch = KerasStopwatch(keras_name(KS[-1]))
     begun = time.perf_counter()
     history = model.fit(
         shuffled.batch(TRAIN_BATCH),  # the cache lies before the shuffle, which would else deal one order for ever
@@ -258,77 +211,17 @@ def train(data: MovieLens, options: argparse.Namespace) -> dict[str, Any]:
         verbose=0,
     ).history
     ended = time.perf_counter()
-    seconds = {
-        "fit": round(ended - begun, 3),
-        "startup": round(begun - STARTED, 3),
-        "epoch": [round(lap, 4) for lap in stopwatch.epoch_seconds],
-        "validation": [round(lap, 4) for lap in stopwatch.validation_seconds],
-    }
+    seconds = seconds_of(STARTED, begun, ended, stopwatch.epoch_seconds, stopwatch.validation_seconds)
     # Keras gives float32 widened to float64; six places drop its tail.
-    accuracies = {f"top_{k}_accuracy": [round(float(value), 6) for value in history[accuracy_name(k)]] for k in KS}
+    accuracies = {accuracy_name(k): [round(float(value), 6) for value in history[keras_name(k)]] for k in KS}
     return {**accuracies, "seconds": seconds}
-
-
-def peak_memory_mb() -> float:
-    """The most memory this process held at once, in units of 10^6 bytes; Linux counts it in KiB."""
-    return round(resource.getrusage(resource.RUSAGE_SELF).ru_maxrss * 1_024 / 1e6, 1)
-
-
-def write_json(path: Path, result: Mapping[str, Any]) -> None:
-    """Puts the result in place at once, so that a reader never meets half a file."""
-    unfinished = path.with_name(f".{path.name}.{os.getpid()}")
-    unfinished.write_text(json.dumps(result) + "\n", encoding="utf-8")
-    unfinished.replace(path)
-
-
-def positive(text: str) -> int:
-    """A whole number above 0."""
-    if not text.isdecimal() or int(text) < 1:
-        raise argparse.ArgumentTypeError(f"expected whole numbers above 0, got {text!r}")
-    return int(text)
-
-
-def layer_widths(text: str) -> list[int]:
-    """The widths of a tower's dense layers, first to last, from numbers set apart by commas."""
-    return [positive(part) for part in text.split(",")]
-
-
-def parse_options(arguments: Sequence[str] | None = None) -> argparse.Namespace:
-    """The command line's options; ends the process with code 2 where they make no sense."""
-    parser = argparse.ArgumentParser(
-        description="Train TensorFlow Recommenders' deep retrieval tutorial and write its accuracies and seconds.",
-        epilog="example: python tutorial.py --data ml100k --layers 64,32 --seed 1 --out result.json",
-    )
-    parser.add_argument("--data", type=Path, required=True, help="folder of train.npz, test.npz and items.npz")
-    parser.add_argument("--layers", type=layer_widths, required=True, help="widths of the dense layers, as in 64,32")
-    parser.add_argument("--epochs", type=positive, default=300, help="how often to go through the training rows")
-    parser.add_argument("--validate-every", type=positive, default=5, help="epochs from one validation to the next")
-    parser.add_argument("--seed", type=int, default=1, help="seed of the weights and of the order of rows")
-    parser.add_argument("--out", type=Path, required=True, help="file for the result, replaced if it exists")
-    options = parser.parse_args(arguments)
-    if options.validate_every > options.epochs:
-        parser.error(f"--validate-every {options.validate_every} never comes within --epochs {options.epochs}")
-    if not options.out.resolve().parent.is_dir():
-        parser.error(f"--out {options.out}: its folder does not exist; make it first")
-    return options
 
 
 def main() -> None:
     """Read, train, write."""
-    options = parse_options()
-    try:
-        data = read_movielens(options.data)
-    except (OSError, KeyError, ValueError) as error:
-        sys.exit(f"tutorial.py: {error}")
-    measured = train(data, options)
-    settings = {
-        "layers": options.layers,
-        "epochs": options.epochs,
-        "validate_every": options.validate_every,
-        "seed": options.seed,
-        "library": ", ".join(f"{name} {version(name)}" for name in DISTRIBUTIONS),
-    }
-    write_json(options.out, {**settings, **measured, "peak_memory_mb": peak_memory_mb()})
+    parser = make_parser("peers.tfrs.tutorial", "Train TensorFlow Recommenders' deep retrieval tutorial and time it.")
+    library = ", ".join(f"{name} {version(name)}" for name in DISTRIBUTIONS)
+    run(parse_options(parser), read_movielens, train, library)
 
 
 if __name__ == "__main__":

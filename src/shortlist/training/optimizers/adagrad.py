@@ -54,8 +54,8 @@ class KerasAdagrad(GroupedWeights):
         parameters, gradients = [parameter for parameter, _ in used], [gradient.contiguous() for _, gradient in used]
         accumulators = [self.state[parameter]["accumulator"] for parameter in parameters]
         if not group["rowwise"] and parameters[0].is_cpu:
-            # One pass over each weight, in a third of the time. PyTorch's kernel adds its epsilon outside the root; ours
-            # is in the accumulator already.
+            # One pass over each weight, in a third of the time. PyTorch's kernel adds its epsilon outside the root; the
+            # one of Keras' rule is in the accumulator already.
             torch._fused_adagrad_(
                 parameters, gradients, accumulators, [self._no_steps] * len(parameters),
                 lr=group["lr"], lr_decay=0.0, weight_decay=0.0, eps=0.0, maximize=False,
