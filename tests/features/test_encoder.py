@@ -221,6 +221,9 @@ class TestSaved:
             "hash": "Hash",
             "bucketize": "Bucketize",
             "normalize": "Normalize",
+            "hour": "Hour",
+            "weekday": "Weekday",
             "text": "Text",
             "categories": "Categories",
+            "history": "History",
         }

@@ -7,7 +7,7 @@ import pytest
 import torch
 from torch import Tensor
 
-from shortlist.losses import Positives
+from shortlist.losses import Masked, Positives
 
 Reduction = Literal["sum", "mean"]
 
@@ -109,3 +109,37 @@ class LossConformance:
         torch.testing.assert_close(
             self.loss(queries, items, scaled, "sum"), 3 * self.loss(queries, items, batch, "sum")
         )
+
+    @pytest.mark.parametrize("tile", [1, 3, 1_024])
+    @pytest.mark.parametrize("seed", range(4))
+    def test_masked_items_never_count(self, seed: int, tile: int, monkeypatch: pytest.MonkeyPatch) -> None:
+        monkeypatch.setattr("shortlist.losses.tiles.MIN_ROWS", tile)
+        monkeypatch.setattr("shortlist.losses.tiles.MAX_ROWS", tile)
+        queries, items, batch = random_batch(seed, items=6)
+        assert batch.weights is not None
+        assert batch.counts is not None
+        assert batch.log_q is not None
+        masked = torch.from_numpy(np.random.default_rng(seed).random((len(queries), len(items))) < 0.4)
+        masked[torch.arange(len(queries)), batch.column] = False
+        row, column = masked.nonzero(as_tuple=True)
+        whole = Positives(batch.column, batch.counts, batch.weights, batch.log_q, Masked(row, column))
+        vectors = queries.requires_grad_(), items.requires_grad_()
+        value = self.loss(*vectors, whole, "sum")
+        one_by_one = torch.zeros((), dtype=torch.float64)
+        for place in range(len(queries)):
+            kept = ~masked[place]
+            alone = Positives(
+                (kept.cumsum(0) - 1)[batch.column[place]].unsqueeze(0),
+                batch.counts[kept],
+                batch.weights[place : place + 1],
+                batch.log_q[kept],
+            )
+            one_by_one = one_by_one + self.loss(queries[place : place + 1], items[kept], alone, "sum")
+        torch.testing.assert_close(value, one_by_one)
+        torch.testing.assert_close(torch.autograd.grad(value, vectors), torch.autograd.grad(one_by_one, vectors))
+
+    def test_masking_nothing_changes_nothing(self) -> None:
+        queries, items, batch = random_batch(7)
+        none = torch.empty(0, dtype=torch.int64)
+        masked = Positives(batch.column, batch.counts, batch.weights, batch.log_q, Masked(none, none))
+        assert torch.equal(self.loss(queries, items, masked, "sum"), self.loss(queries, items, batch, "sum"))

@@ -15,6 +15,11 @@ class TestConformance(LossConformance):
         return full_softmax(queries, items, batch, reduction=reduction)
 
 
+class TestConformanceWithLabelSmoothing(LossConformance):
+    def loss(self, queries: Tensor, items: Tensor, batch: Positives, reduction: Reduction) -> Tensor:
+        return full_softmax(queries, items, batch, reduction=reduction, temperature=0.5, label_smoothing=0.1)
+
+
 def test_by_hand() -> None:
     # Scores log 2, log 4 and log 2 with the item of score log 4 the own one: −log (4 / 8) = log 2.
     items = torch.log(torch.tensor([[2.0], [4.0], [2.0]]))
@@ -25,14 +30,17 @@ def test_by_hand() -> None:
     assert halved.item() == pytest.approx(math.log(1.5))
 
 
+@pytest.mark.parametrize("smoothing", [0.0, 0.3])
 @pytest.mark.parametrize("reduction", ["sum", "mean"])
 @pytest.mark.parametrize("seed", range(4))
-def test_equals_torchs_cross_entropy_with_its_gradients(reduction: Reduction, seed: int) -> None:
+def test_equals_torchs_cross_entropy_with_its_gradients(reduction: Reduction, seed: int, smoothing: float) -> None:
     queries, items, batch = random_batch(seed, positives=50, items=9)
     batch = dataclasses.replace(batch, weights=None)
     vectors = queries.requires_grad_(), items.requires_grad_()
-    ours = full_softmax(*vectors, batch, reduction=reduction, temperature=0.3)
-    theirs = torch.nn.functional.cross_entropy(queries @ items.t() / 0.3, batch.column, reduction=reduction)
+    ours = full_softmax(*vectors, batch, reduction=reduction, temperature=0.3, label_smoothing=smoothing)
+    theirs = torch.nn.functional.cross_entropy(
+        queries @ items.t() / 0.3, batch.column, reduction=reduction, label_smoothing=smoothing
+    )
     torch.testing.assert_close(ours, theirs)
     torch.testing.assert_close(torch.autograd.grad(ours, vectors), torch.autograd.grad(theirs, vectors))
 

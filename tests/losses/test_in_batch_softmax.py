@@ -13,7 +13,7 @@ from torch import Tensor
 
 from shortlist.losses import Positives, in_batch_softmax
 
-MODULE = importlib.import_module("shortlist.losses.tiled_softmax")
+MODULE = importlib.import_module("shortlist.losses.tiles")
 Floats = npt.NDArray[np.float64]
 
 
@@ -27,6 +27,11 @@ class TestConformanceWithEveryOption(LossConformance):
         return in_batch_softmax(
             queries, items, batch, reduction=reduction, temperature=0.3, remove_accidental_hits=True
         )
+
+
+class TestConformanceWithLabelSmoothing(LossConformance):
+    def loss(self, queries: Tensor, items: Tensor, batch: Positives, reduction: Reduction) -> Tensor:
+        return in_batch_softmax(queries, items, batch, reduction=reduction, label_smoothing=0.2)
 
 
 def plain_softmax(

@@ -3,6 +3,7 @@
 import polars as pl
 
 import shortlist as sl
+from shortlist.features.history import Pooling
 
 TITLES = ["Tea for Two", "", "Two Jams", None, "tea tea two, jam!", "Jam"]
 TAGS = [["hot", "dry"], [], ["sweet"], None, ["hot"], ["sweet", "hot", "wet"]]
@@ -26,13 +27,16 @@ def kitchen_data() -> sl.Dataset:
     )
 
 
-def fit_kitchen_features(data: sl.Dataset) -> sl.Features:
+def fit_kitchen_features(data: sl.Dataset, *, pooling: Pooling | None = None) -> sl.Features:
+    """Features of every kind of column; with a `pooling` also a history."""
+    histories = [] if pooling is None else [sl.History("sku", width=3, pooling=pooling, half_life=2.0)]
     return sl.fit_features(
         [
             sl.Lookup("user.id", width=5),
             sl.Hash("city of birth", num_rows=7, width=3),
             sl.Bucketize("at", boundaries=4, width=2),
             sl.Normalize("at"),
+            *histories,
         ],
         [
             sl.Lookup("sku", width=4),

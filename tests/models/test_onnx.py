@@ -1,3 +1,4 @@
+import itertools
 from collections.abc import Mapping, Sequence
 from typing import Any
 
@@ -12,6 +13,7 @@ from safetensors.torch import load
 
 import shortlist as sl
 from shortlist.features import Encoded, FittedFeature, Numbers, RowLists, Rows, encode
+from shortlist.features.history import Pooling
 from shortlist.models import Columns, ExportedTowers, Tower, export_towers
 from shortlist.training import make_optimizer
 
@@ -21,6 +23,7 @@ OPTIONS: list[dict[str, Any]] = [
     {"layers": [9, 5]},
     {"layers": [9, 7, 5], "activation": "gelu", "dropout": 0.5, "normalize": True, "item_bias": True},
 ]
+POOLINGS: tuple[Pooling | None, ...] = (None, "mean", "recency", "attention")
 
 
 @pytest.fixture(scope="module")
@@ -33,9 +36,10 @@ def kitchen_features(kitchen: sl.Dataset) -> sl.Features:
     return fit_kitchen_features(kitchen)
 
 
-@pytest.fixture(scope="module", params=OPTIONS, ids=["plain", "every option"])
-def saved(request: pytest.FixtureRequest, kitchen_features: sl.Features) -> Saved:
-    model = sl.TwoTower(kitchen_features, **request.param)
+@pytest.fixture(scope="module", params=itertools.product(OPTIONS, POOLINGS), ids=str)
+def saved(request: pytest.FixtureRequest, kitchen: sl.Dataset) -> Saved:
+    options, pooling = request.param
+    model = sl.TwoTower(fit_kitchen_features(kitchen, pooling=pooling), **options)
     with torch.no_grad():
         for parameter in model.parameters():
             parameter.normal_(generator=torch.Generator().manual_seed(parameter.numel()))
@@ -71,7 +75,7 @@ def random_columns(
     """Any rows a feature may give, lists of length 0 to `longest`."""
     columns: dict[str, Encoded] = {}
     for feature in features:
-        if feature.kind in ("text", "categories"):
+        if feature.kind in ("text", "categories", "history"):
             lengths = generator.integers(longest + 1, size=rows)
             flat = generator.integers(1, feature.num_rows, size=int(lengths.sum())).astype(np.int32)
             columns[feature.name] = RowLists.of_lengths(flat, lengths)
@@ -92,13 +96,13 @@ def assert_same(tower: Tower, graph: bytes, weights: bytes, columns: Mapping[str
 
 @pytest.mark.parametrize(("rows", "longest"), [(1, 0), (1, 1), (1, 4), (2, 3), (300, 0), (300, 9)])
 def test_onnx_runtime_gives_the_vectors_of_torch(
-    saved: Saved, kitchen_features: sl.Features, rows: int, longest: int
+    saved: Saved, rows: int, longest: int
 ) -> None:
     model, towers = saved
     generator = np.random.default_rng(rows + longest)
-    queries = random_columns(kitchen_features.query, rows, generator, longest)
+    queries = random_columns(model.features.query, rows, generator, longest)
     assert_same(model.query, towers.query, towers.weights, queries, rows)
-    items = random_columns(kitchen_features.item, rows, generator, longest)
+    items = random_columns(model.features.item, rows, generator, longest)
     assert_same(model.item, towers.item, towers.weights, items, rows)
 
 
@@ -133,8 +137,9 @@ def test_padding_further_changes_nothing(saved: Saved, kitchen: sl.Dataset, kitc
     np.testing.assert_allclose(run_onnx(graph, weights, longer), expected, rtol=1e-6, atol=1e-6)
 
 
-def test_inputs_are_named_by_feature_and_the_output_vectors(saved: Saved, kitchen_features: sl.Features) -> None:
-    for graph, features in ((saved[1].query, kitchen_features.query), (saved[1].item, kitchen_features.item)):
+def test_inputs_are_named_by_feature_and_the_output_vectors(saved: Saved) -> None:
+    known = saved[0].features
+    for graph, features in ((saved[1].query, known.query), (saved[1].item, known.item)):
         model = onnx.load_from_string(graph)
         assert [value.name for value in model.graph.input] == [feature.name for feature in features]
         assert [value.name for value in model.graph.output] == ["vectors"]

@@ -23,9 +23,11 @@ from shortlist.features import (
     Features,
     FittedFeature,
     Hash,
+    Hour,
     Lookup,
     Normalize,
     Text,
+    Weekday,
 )
 from shortlist.features.numeric import as_numbers
 from shortlist.recommender.query import read_queries, table_of
@@ -142,6 +144,8 @@ CHOICES: dict[str, st.SearchStrategy[AnyFeature]] = {
         missing=NUMBER_POLICIES,
     ),
     "normalize": st.builds(Normalize, column=st.just("x"), missing=NUMBER_POLICIES),
+    "hour": st.builds(Hour, **WIDTH, missing=LABEL_POLICIES),
+    "weekday": st.builds(Weekday, **WIDTH, missing=LABEL_POLICIES),
     "text": st.builds(
         Text,
         **WIDTH,
@@ -162,10 +166,14 @@ COLUMNS: dict[str, Callable[[Any], st.SearchStrategy[Column]]] = {
     "hash": lambda _: LABELS,
     "bucketize": lambda _: AMOUNTS,
     "normalize": lambda _: AMOUNTS,
+    "hour": lambda _: AMOUNTS,
+    "weekday": lambda _: AMOUNTS,
     "text": lambda _: LABELS | SENTENCES,
     "categories": lambda choice: lists_of_labels(choice.separator) | INTEGERS | TRUTHS,
 }
-NUMERIC = ("bucketize", "normalize")
+NUMERIC = ("bucketize", "normalize", "hour", "weekday")
+# A history is no column of a query; see test_served_histories.py.
+OF_COLUMNS = [kind for kind in FEATURE_KINDS if kind != "history"]
 
 
 def draw_column(data: st.DataObject, choice: AnyFeature) -> Column:
@@ -211,7 +219,7 @@ def assert_same(one: Encoded, other: Encoded) -> None:
         np.testing.assert_array_equal(array, wanted)
 
 
-@pytest.mark.parametrize("kind", FEATURE_KINDS)
+@pytest.mark.parametrize("kind", OF_COLUMNS)
 @CHECKS
 @given(data=st.data())
 def test_a_query_is_encoded_as_its_training_row_was(kind: str, data: st.DataObject) -> None:
@@ -226,7 +234,7 @@ def test_a_query_is_encoded_as_its_training_row_was(kind: str, data: st.DataObje
                 assert_same(served(feature, table_of({"x": spelling})), table.take(np.array([row])))
 
 
-@pytest.mark.parametrize("kind", FEATURE_KINDS)
+@pytest.mark.parametrize("kind", OF_COLUMNS)
 @CHECKS
 @given(data=st.data(), as_texts=st.booleans())
 def test_a_table_of_queries_is_encoded_as_each_is_alone(kind: str, data: st.DataObject, as_texts: bool) -> None:

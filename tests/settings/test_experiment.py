@@ -188,7 +188,8 @@ class TestExactlyOne:
             ),
             (
                 {"training": {"loss": {}}},
-                "training.loss: exactly one of in_batch_softmax, full_softmax must be named, but none is.",
+                "training.loss: exactly one of in_batch_softmax, full_softmax, bpr, pairwise_hinge, "
+                "cosine_contrastive must be named, but none is.",
             ),
         ],
         ids=["split", "optimizer", "loss"],
@@ -242,7 +243,8 @@ class TestFeatures:
         [
             (
                 {"width": 3},
-                "features.item.0: a feature names one of lookup, hash, bucketize, normalize, text, categories",
+                "features.item.0: a feature names one of lookup, hash, bucketize, normalize, hour, weekday, "
+                "text, categories, history",
             ),
             ({"lookup": "a", "text": "a"}, "features.item.0: a feature names one of lookup, hash, bucketize"),
             ({"lookup": "a", "column": "b"}, "features.item.0: lookup has no setting 'column'."),

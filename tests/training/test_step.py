@@ -48,8 +48,9 @@ def events_of(data: sl.Dataset, *, fixed_shapes: bool = False) -> Events:
 @settings(deadline=None, max_examples=60)
 @given(values=st.lists(st.integers(0, 9), min_size=1, max_size=30), batch_size=st.integers(1, 12))
 def test_unique_values_of_each_batch_are_those_of_numpy(values: list[int], batch_size: int) -> None:
-    unique, column, counts, sizes = unique_in_batches(torch.tensor(values), batch_size, 10)
-    filled, same_column, filled_counts, widths = unique_in_batches(torch.tensor(values), batch_size, 10, width_step=4)
+    batch = torch.arange(len(values)) // batch_size
+    unique, column, counts, sizes = unique_in_batches(torch.tensor(values), batch, 10)
+    filled, same_column, filled_counts, widths = unique_in_batches(torch.tensor(values), batch, 10, width_step=4)
     assert torch.equal(column, same_column)
     assert len(sizes) == len(widths) == len(range(0, len(values), batch_size))
     assert set(widths) == {math.ceil(max(sizes) / 4) * 4}

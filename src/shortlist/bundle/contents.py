@@ -8,6 +8,7 @@ import numpy as np
 import numpy.typing as npt
 import polars as pl
 
+from shortlist.data.histories import Histories
 from shortlist.data.seen import Seen
 from shortlist.features import Features
 
@@ -27,8 +28,9 @@ class Bundle:
     mapped and not read. `items` has one row a catalogue item with columns id, label and popularity (training events);
     `users` has the id and the query features' columns of every user, `user_events` [U] int64 how many training events
     each has (0: training does not know this user). `item_vectors` [N, D] belong to the rows of `items`. `seen` holds
-    what users touched in all of the data, None where it was left out. `history` is the training's epochs,
-    `evaluation` what the model scored (None: not evaluated).
+    what users touched in all of the data, None where it was left out; `histories` the same in the order of time, None
+    too where no feature reads it. `history` is the training's epochs, `evaluation` what the model scored (None: not
+    evaluated).
     """
 
     experiment: dict[str, Any]
@@ -42,5 +44,6 @@ class Bundle:
     user_events: npt.NDArray[np.int64]
     item_vectors: npt.NDArray[np.float32]
     seen: Seen | None
+    histories: Histories | None
     history: list[dict[str, Any]]
     evaluation: dict[str, Any] | None

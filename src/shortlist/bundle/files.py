@@ -12,6 +12,7 @@ import polars as pl
 from safetensors.numpy import save as save_tensors
 
 from shortlist.bundle.contents import Bundle
+from shortlist.data.histories import Histories
 from shortlist.data.seen import Seen
 from shortlist.features import Features
 
@@ -50,6 +51,9 @@ def files_of_bundle(bundle: Bundle) -> dict[str, bytes]:
     }
     if bundle.seen is not None:
         files["seen.safetensors"] = _save_tensors(offsets=bundle.seen.offsets, item_rows=bundle.seen.item_rows)
+    if bundle.histories is not None:
+        kept = bundle.histories
+        files["histories.safetensors"] = _save_tensors(offsets=kept.offsets, item_rows=kept.item_rows)
     if bundle.evaluation is not None:
         files["evaluation.json"] = _to_json(bundle.evaluation)
     return files
@@ -58,6 +62,7 @@ def files_of_bundle(bundle: Bundle) -> dict[str, bytes]:
 def bundle_from_folder(folder: Path, manifest: dict[str, Any]) -> Bundle:
     """The bundle whose files lie in the folder; numbers stay on disk, mapped, until something reads them."""
     seen = _map_tensors(folder / "seen.safetensors") if "seen.safetensors" in manifest["files"] else None
+    in_time = _map_tensors(folder / "histories.safetensors") if "histories.safetensors" in manifest["files"] else None
     evaluation = _from_json(folder / "evaluation.json") if "evaluation.json" in manifest["files"] else None
     return Bundle(
         experiment=manifest["experiment"],
@@ -71,6 +76,7 @@ def bundle_from_folder(folder: Path, manifest: dict[str, Any]) -> Bundle:
         user_events=_map_tensors(folder / "user_events.safetensors")["user_events"],
         item_vectors=_map_tensors(folder / "item_vectors.safetensors")["vectors"],
         seen=None if seen is None else Seen(seen["offsets"], seen["item_rows"]),
+        histories=None if in_time is None else Histories(in_time["offsets"], in_time["item_rows"]),
         history=[json.loads(line) for line in (folder / "history.jsonl").read_bytes().splitlines()],
         evaluation=evaluation,
     )

@@ -13,8 +13,9 @@ from shortlist.features import Encoded, Numbers, RowLists, Rows
 
 __all__ = ["OnnxTower"]
 
-# Rows that go through a tower at once.
+# Rows that go through a tower at once, and places of padded lists: a tower holds a vector for each.
 BLOCK_ROWS = 4_096
+BLOCK_PLACES = 1 << 17
 
 
 class OnnxTower:
@@ -38,17 +39,19 @@ class OnnxTower:
     def __call__(self, encoded: Mapping[str, Encoded]) -> npt.NDArray[np.float32]:
         """The vectors [N, D] of the encoded rows."""
         num_rows = len(next(iter(encoded.values())))
+        longest = [np.diff(lists.offsets).max(initial=1) for lists in encoded.values() if isinstance(lists, RowLists)]
+        height = max(min(BLOCK_ROWS, BLOCK_PLACES // int(max(longest, default=1))), 1)
         blocks = [
-            self._session.run(None, {name: _input(column, start) for name, column in encoded.items()})[0]
-            for start in range(0, num_rows, BLOCK_ROWS)
+            self._session.run(None, {name: _input(column, start, height) for name, column in encoded.items()})[0]
+            for start in range(0, num_rows, height)
         ]
         vectors: npt.NDArray[np.float32] = np.concatenate(blocks)
         return vectors
 
 
-def _input(column: Encoded, start: int) -> npt.NDArray[Any]:
+def _input(column: Encoded, start: int, height: int) -> npt.NDArray[Any]:
     """A block of an encoded column in the exact form and type that the graph takes."""
-    stop = min(start + BLOCK_ROWS, len(column))
+    stop = min(start + height, len(column))
     match column:
         case Rows(rows):
             return rows[start:stop].astype(np.int64)

@@ -14,6 +14,7 @@ from pydantic import Field
 
 from shortlist.choice import Number, Seed, choice
 from shortlist.data.dataset import Dataset
+from shortlist.data.histories import Histories
 from shortlist.data.seen import Seen
 from shortlist.errors import DataError
 
@@ -117,14 +118,38 @@ class Split:
 
         Some rows taken from the validation part are not the part itself: their users have seen them.
         """
-        validation = None if part is self.validation else self.validation
-        return Seen.of(*(before for before in (self.train, self.known, validation) if before is not None))
+        return Seen.of(*self._before(part))
 
     @property
     def seen(self) -> Seen:
         """What users had touched in all of the events: what a served list leaves out."""
+        return Seen.of(*self._parts)
+
+    def histories_before(self, part: Dataset) -> Histories:
+        """What users had touched before the events of `part`, as `seen_before` has it, in the order of time.
+
+        The histories of the training events are those events themselves: training holds out what it asks for.
+        """
+        return Histories.of(self.train) if part is self.train else Histories.of(*self._before(part))
+
+    @property
+    def histories(self) -> Histories:
+        """What users had touched in all of the events, in the order of time: what a served query has behind it."""
+        return Histories.of(*self._parts)
+
+    @property
+    def in_time(self) -> bool:
+        """Whether what is to be found came after what was there to learn from, for each user."""
+        return isinstance(self.choice, TimeSplit | LeaveLastOut)
+
+    @property
+    def _parts(self) -> list[Dataset]:
         parts = (self.train, self.known, self.validation, self.test)
-        return Seen.of(*(part for part in parts if part is not None))
+        return [part for part in parts if part is not None]
+
+    def _before(self, part: Dataset) -> list[Dataset]:
+        validation = None if part is self.validation else self.validation
+        return [before for before in (self.train, self.known, validation) if before is not None]
 
     def __repr__(self) -> str:
         sizes = {"train": self.train, "validation": self.validation, "test": self.test, "known": self.known}

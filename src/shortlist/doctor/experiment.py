@@ -36,7 +36,7 @@ def examine_experiment(experiment: Experiment, *, now: dt.datetime | None = None
         + examine(
             data,
             parts,
-            query=[feature.column for feature in experiment.features.query],
+            query=[feature.column for feature in experiment.features.query if feature.kind != "history"],
             item=[feature.column for feature in experiment.features.item],
             protocol=experiment.evaluation.protocol,
             now=now,

@@ -15,7 +15,7 @@ from shortlist.bundle import WEIGHTS, Bundle, refuse_existing, save_bundle
 from shortlist.data import Dataset, DataSource, Split
 from shortlist.errors import DataError, DivergedError
 from shortlist.evaluation import Assessment, Beside, Targets, VectorScores, assess, evaluate_baselines
-from shortlist.experiment.vectors import item_vectors, query_encoder
+from shortlist.experiment.vectors import events_of, item_vectors, query_encoder
 from shortlist.models import TwoTower, export_towers
 from shortlist.settings import AnyLoss, AnyOptimizer, Protocol, Training
 from shortlist.settings.experiment import (
@@ -27,7 +27,7 @@ from shortlist.settings.experiment import (
     SplitSettings,
     TrainingSettings,
 )
-from shortlist.training import Events, History, Tables
+from shortlist.training import History, Tables
 
 __all__ = ["FitOn", "Run"]
 
@@ -73,7 +73,7 @@ class Run:
         targets = Targets.of(data, one_query=not self.model.features.event)
         return assess(
             VectorScores(
-                query_encoder(self.model, Events(self.tables, data), targets.event_rows),
+                query_encoder(self.model, events_of(self.split, data, self.tables), targets.event_rows),
                 item_vectors(self.model, self.tables),
             ),
             data=data,
@@ -134,7 +134,7 @@ class Run:
             )
         bundle = _bundle(self, assessment)
         if not with_history:
-            bundle = dataclasses.replace(bundle, seen=None)
+            bundle = dataclasses.replace(bundle, seen=None, histories=None)
         return save_bundle(bundle, Path(path))
 
 
@@ -160,6 +160,7 @@ def _bundle(run: Run, assessment: Assessment | None) -> Bundle:
         user_events=np.bincount(split.train.user_rows, minlength=split.train.num_users).astype(np.int64),
         item_vectors=run.item_vectors(),
         seen=split.seen,
+        histories=split.histories if features.history else None,
         history=[dataclasses.asdict(epoch) for epoch in run.history.epochs],
         evaluation=None if assessment is None else assessment.to_json(),
     )

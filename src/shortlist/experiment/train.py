@@ -3,6 +3,7 @@
 import dataclasses
 import functools
 import hashlib
+import inspect
 from collections.abc import Callable
 
 import torch
@@ -12,20 +13,23 @@ from shortlist.data import Split
 from shortlist.errors import SettingsError
 from shortlist.evaluation import Targets, VectorScores, evaluate
 from shortlist.experiment.run import FitOn, Run
-from shortlist.experiment.vectors import item_vectors, query_encoder
-from shortlist.losses import Positives, full_softmax, in_batch_softmax
+from shortlist.experiment.vectors import events_of, item_vectors, query_encoder
+from shortlist.losses import Positives, bpr, cosine_contrastive, full_softmax, in_batch_softmax, pairwise_hinge
 from shortlist.models import TwoTower
 from shortlist.settings import (
     Adagrad,
     AnyLoss,
     AnyOptimizer,
+    Bpr,
     Checkpointing,
+    CosineContrastive,
     FullSoftmax,
     InBatchSoftmax,
+    PairwiseHinge,
     Protocol,
     Training,
 )
-from shortlist.training import Checkpoints, Epoch, Events, ProgressBar, Tables, fit, make_optimizer, pick_device
+from shortlist.training import Checkpoints, Epoch, ProgressBar, Tables, fit, make_optimizer, pick_device
 
 __all__ = ["train"]
 
@@ -63,7 +67,7 @@ def train(
     model.initialize(training.seed)  # on the CPU, so that a seed means the same weights everywhere
     model.to(device)
     tables = Tables(model.features, split.train, device)
-    events = Events(tables, split.train, whole_catalogue=isinstance(loss, FullSoftmax))
+    events = events_of(split, split.train, tables, loss)
     validate = _watch(model, tables, split, training, protocol)
     checkpoints = None
     if checkpointing is not None:
@@ -82,7 +86,7 @@ def train(
             loss=_loss_function(loss),
             optimizer=make_optimizer(optimizer, model),
             training=training,
-            log_q=events.log_q() if isinstance(loss, InBatchSoftmax) and loss.log_q else None,
+            log_q=events.log_q(training.batch_size) if isinstance(loss, InBatchSoftmax) and loss.log_q else None,
             validate=validate,
             on_epoch=hear,
             checkpoints=checkpoints,
@@ -94,8 +98,13 @@ def train(
 def _identity(
     model: TwoTower, split: Split, loss: AnyLoss, optimizer: AnyOptimizer, training: Training, device: torch.device
 ) -> str:
-    """What is trained on what, as a SHA-256: a checkpoint of anything else is refused. Only its length may change."""
-    what = [model.features.to_json(), model.settings, loss, optimizer, dataclasses.replace(training, epochs=1), device]
+    """What is trained on what, as a SHA-256: a checkpoint of anything else is refused.
+
+    Only its length may change, where the learning rate does not hang on it.
+    """
+    if training.decay == "none" and not training.warmup:
+        training = dataclasses.replace(training, epochs=1)
+    what = [model.features.to_json(), model.settings, loss, optimizer, training, device]
     return hashlib.sha256(f"{what} {split.fingerprint}".encode()).hexdigest()
 
 
@@ -108,16 +117,17 @@ def _with_metric(training: Training, protocol: Protocol, decisive: str) -> Train
 
 
 def _loss_function(choice: AnyLoss) -> Callable[[Tensor, Tensor, Positives], Tensor]:
-    match choice:
-        case InBatchSoftmax():
-            return functools.partial(
-                in_batch_softmax,
-                reduction=choice.reduction,
-                temperature=choice.temperature,
-                remove_accidental_hits=choice.remove_accidental_hits,
-            )
-        case FullSoftmax():
-            return functools.partial(full_softmax, reduction=choice.reduction, temperature=choice.temperature)
+    """The function of arrays that the choice names, with what it says about it."""
+    functions = {
+        InBatchSoftmax: in_batch_softmax,
+        FullSoftmax: full_softmax,
+        Bpr: bpr,
+        PairwiseHinge: pairwise_hinge,
+        CosineContrastive: cosine_contrastive,
+    }
+    function = functions[type(choice)]
+    taken = inspect.signature(function).parameters
+    return functools.partial(function, **{n: value for n, value in dataclasses.asdict(choice).items() if n in taken})
 
 
 def _watch(
@@ -134,7 +144,7 @@ def _watch(
         )
     targets = Targets.of(data, one_query=not model.features.event)
     seen = split.seen_before(data)
-    encode = query_encoder(model, Events(tables, data), targets.event_rows)
+    encode = query_encoder(model, events_of(split, data, tables), targets.event_rows)
 
     def validate() -> dict[str, float]:
         vectors = item_vectors(model, tables)

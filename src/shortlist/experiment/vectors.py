@@ -7,14 +7,40 @@ import numpy.typing as npt
 import torch
 from torch import Tensor
 
+from shortlist.data import Dataset, Split
+from shortlist.data.seen import Seen
 from shortlist.models import TwoTower
-from shortlist.training import Events, Tables
+from shortlist.settings import AnyLoss, FullSoftmax, SampledNegatives
+from shortlist.training import Events, KnownPositives, NegativeSampler, Tables
 
-__all__ = ["item_vectors", "query_encoder"]
+__all__ = ["events_of", "item_vectors", "query_encoder"]
 
 Rows = npt.NDArray[np.int64]
 
 ENCODE_ROWS = 8_192
+
+
+def events_of(split: Split, part: Dataset, tables: Tables, loss: AnyLoss | None = None) -> Events:
+    """The events of a part of the split, or of some of its rows, with the histories that they may look at.
+
+    With a loss they are to be trained on, and have the candidates that it wants beside each batch's own.
+    """
+    negatives = known = None
+    if isinstance(loss, SampledNegatives) and loss.uniform_negatives + loss.popular_negatives:
+        counts = np.bincount(part.item_rows, minlength=part.num_items)
+        negatives = NegativeSampler(torch.from_numpy(counts).to(tables.device), loss)
+    if loss is not None and loss.remove_known_positives:
+        known = KnownPositives(Seen.of(part), part.num_items, tables.device)
+    return Events(
+        tables,
+        part,
+        whole_catalogue=isinstance(loss, FullSoftmax),
+        histories=split.histories_before(part) if tables.features.history else None,
+        own_histories=part is split.train,
+        in_time=split.in_time,
+        negatives=negatives,
+        known=known,
+    )
 
 
 def query_encoder(model: TwoTower, events: Events, event_rows: Rows) -> Callable[[Rows], Tensor]:

@@ -1,9 +1,11 @@
 """What a column is and how it becomes arrays: fitted once on training rows, saved with the model, used everywhere."""
 
 from shortlist.features.categories import Categories
+from shortlist.features.clock import Hour, Weekday
 from shortlist.features.encoded import Encoded, Numbers, RowLists, Rows
 from shortlist.features.encoder import FEATURE_KINDS, AnyFeature, Features, encode, fit_features
 from shortlist.features.feature import FeatureChoice, FittedFeature
+from shortlist.features.history import FittedHistory, History
 from shortlist.features.lookup import Hash, Lookup
 from shortlist.features.numeric import Bucketize, Normalize
 from shortlist.features.store import EncodedStore
@@ -19,13 +21,17 @@ __all__ = [
     "FeatureChoice",
     "Features",
     "FittedFeature",
+    "FittedHistory",
     "Hash",
+    "History",
+    "Hour",
     "Lookup",
     "Normalize",
     "Numbers",
     "RowLists",
     "Rows",
     "Text",
+    "Weekday",
     "encode",
     "fit_features",
 ]

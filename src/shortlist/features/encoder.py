@@ -11,18 +11,20 @@ from shortlist.data import Dataset
 from shortlist.data.events import EventTable
 from shortlist.errors import DataError, SettingsError, shorten
 from shortlist.features.categories import Categories
+from shortlist.features.clock import Hour, Weekday
 from shortlist.features.encoded import Encoded
 from shortlist.features.feature import FeatureChoice, FittedFeature
+from shortlist.features.history import FittedHistory, History
 from shortlist.features.lookup import Hash, Lookup
 from shortlist.features.numeric import Bucketize, Normalize
 from shortlist.features.text import Text
 
 __all__ = ["FEATURE_KINDS", "AnyFeature", "Features", "encode", "fit_features"]
 
-AnyFeature = Lookup | Hash | Bucketize | Normalize | Text | Categories
+AnyFeature = Lookup | Hash | Bucketize | Normalize | Hour | Weekday | Text | Categories | History
 # The one table of feature types: an experiment file and a bundle name them by these words.
 FEATURE_KINDS: dict[str, type[AnyFeature]] = {
-    made.kind: made for made in (Lookup, Hash, Bucketize, Normalize, Text, Categories)
+    made.kind: made for made in (Lookup, Hash, Bucketize, Normalize, Hour, Weekday, Text, Categories, History)
 }
 
 
@@ -30,19 +32,20 @@ FEATURE_KINDS: dict[str, type[AnyFeature]] = {
 class Features:
     """The fitted features of both towers, by the table that each is encoded from.
 
-    A query feature belongs to the user (`user`: a column of the users table, or the id itself) or to the event
-    (`event`: known only when someone asks, such as the time). Each table is encoded once, whatever the number
-    of events that point into it.
+    A query feature belongs to the user (`user`: a column of the users table, or the id itself), to the event
+    (`event`: known only when someone asks, such as the time), or to what the user had touched (`history`). Each table
+    is encoded once, whatever the number of events that point into it.
     """
 
     user: tuple[FittedFeature, ...]
     event: tuple[FittedFeature, ...]
     item: tuple[FittedFeature, ...]
+    history: tuple[FittedHistory, ...] = ()
 
     @property
     def query(self) -> tuple[FittedFeature, ...]:
-        """All features of the query tower, the user's before the event's."""
-        return self.user + self.event
+        """All features of the query tower: the user's, the event's, the histories."""
+        return self.user + self.event + self.history
 
     def to_json(self) -> dict[str, Any]:
         """Choices and what they learnt, as plain JSON values."""
@@ -58,7 +61,7 @@ class Features:
             **{
                 field.name: tuple(
                     FEATURE_KINDS[entry["kind"]](**entry["choice"]).restore(entry["state"])
-                    for entry in saved[field.name]
+                    for entry in saved.get(field.name, ())  # bundles from before histories have none
                 )
                 for field in dataclasses.fields(cls)
             }
@@ -77,24 +80,28 @@ def fit_features(query: Sequence[AnyFeature], item: Sequence[AnyFeature], *, on:
     >>> [feature.name for feature in features.query], features.item[0].num_rows
     (['lookup_user'], 3)
     """
-    if any(feature.column == on.roles.item_id for feature in query):
+    histories = [feature for feature in query if isinstance(feature, History)]
+    of_query = [feature for feature in query if not isinstance(feature, History)]
+    if any(feature.column == on.roles.item_id for feature in of_query):
         raise SettingsError(
             f"A query feature reads {on.roles.item_id!r}, the item that the query asks for; the model would be told "
             "the answer. Give it to the item tower only."
         )
     _check_names("query", query)
     _check_names("item", item)
+    _check_histories(histories, item, on)
     users = on.users[_touched(on.user_rows)]
     items = on.items[_touched(on.item_rows)]
     of_user, of_event = [], []
-    _check_finite(on, query, item)
-    for feature in query:
+    _check_finite(on, of_query, item)
+    for feature in of_query:
         if feature.column in users.columns:
             of_user.append(feature.fit(users[feature.column]))
         else:
             of_event.append(feature.fit(_column(on.events, feature.column, "query", [users])))
     of_item = [feature.fit(_column(items, feature.column, "item", [])) for feature in item]
-    return Features(tuple(of_user), tuple(of_event), tuple(of_item))
+    ids = items[on.roles.item_id]
+    return Features(tuple(of_user), tuple(of_event), tuple(of_item), tuple(feature.fit(ids) for feature in histories))
 
 
 def encode(features: Sequence[FittedFeature], table: pl.DataFrame | EventTable) -> dict[str, Encoded]:
@@ -126,6 +133,17 @@ def _check_names(side: str, features: Sequence[FeatureChoice]) -> None:
     doubled = sorted({name for name in names if names.count(name) > 1})
     if doubled:
         raise SettingsError(f"The {side} tower has the same feature twice: {', '.join(doubled)}. Keep one of them.")
+
+
+def _check_histories(histories: Sequence[History], item: Sequence[FeatureChoice], on: Dataset) -> None:
+    if any(isinstance(feature, History) for feature in item):
+        raise SettingsError("The item tower has a History, which is what a user touched; give it to the query tower.")
+    for feature in histories:
+        if feature.column != on.roles.item_id:
+            raise SettingsError(
+                f"A History reads the items that a user touched, whose ids stand in {on.roles.item_id!r}, but it names "
+                f"{feature.column!r}. Write History({on.roles.item_id!r})."
+            )
 
 
 def _check_finite(on: Dataset, query: Sequence[FeatureChoice], item: Sequence[FeatureChoice]) -> None:

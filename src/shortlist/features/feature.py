@@ -1,16 +1,21 @@
 """What every feature offers, chosen and fitted, and the checks that features share."""
 
 from abc import ABC, abstractmethod
-from typing import Any, ClassVar, Protocol
+from typing import Annotated, Any, ClassVar, Protocol
 
 import numpy as np
 import numpy.typing as npt
 import polars as pl
+from pydantic import Field
 
+from shortlist.choice import Number
 from shortlist.errors import DataError
 from shortlist.features.encoded import Encoded
 
-__all__ = ["FeatureChoice", "FittedFeature", "as_text", "refuse_missing"]
+__all__ = ["FeatureChoice", "FittedFeature", "Share", "as_text", "refuse_missing"]
+
+# A chance or a share that leaves something over.
+Share = Annotated[Number, Field(ge=0, lt=1)]
 
 
 class FeatureChoice(Protocol):
@@ -35,14 +40,15 @@ class FittedFeature(ABC):
     """A feature with what it learnt from the training rows.
 
     `num_rows` is the size of its embedding table, 0 where it has none, and `width` is how many numbers it gives
-    to its tower.
+    to its tower. `dropout` is the chance of a value to count as unknown (row 0) in training.
     """
 
-    def __init__(self, choice: FeatureChoice, *, num_rows: int, width: int) -> None:
+    def __init__(self, choice: FeatureChoice, *, num_rows: int, width: int, dropout: float = 0.0) -> None:
         self.choice = choice
         self.column = choice.column
         self.num_rows = num_rows
         self.width = width
+        self.dropout = dropout
 
     @property
     def kind(self) -> str:

@@ -11,7 +11,7 @@ from shortlist.features.encoded import RowLists
 from shortlist.features.feature import FeatureChoice, FittedFeature, refuse_missing
 from shortlist.features.vocabulary import Vocabulary
 
-__all__ = ["FIRST_ROW", "FittedLists", "Flatten", "count_values"]
+__all__ = ["FIRST_ROW", "UNKNOWN_ROW", "FittedLists", "Flatten", "count_values"]
 
 # Row 0 pads a saved tower's input and has no meaning; row 1 stands for texts outside the vocabulary.
 UNKNOWN_ROW, FIRST_ROW = 1, 2

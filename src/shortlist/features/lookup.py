@@ -11,7 +11,7 @@ from pydantic import Field
 from shortlist.choice import Positive, Seed, Whole, choice
 from shortlist.data.tables import rows_of_ids
 from shortlist.features.encoded import Rows
-from shortlist.features.feature import FittedFeature, as_text, refuse_missing
+from shortlist.features.feature import FittedFeature, Share, as_text, refuse_missing
 from shortlist.features.vocabulary import FEW_VALUES, Vocabulary
 
 __all__ = ["FittedHash", "FittedLookup", "Hash", "Lookup"]
@@ -25,8 +25,12 @@ class Lookup:
 
     Row 0 stands for unknown values: those not seen when fitting, those seen fewer than `min_count` times, and
     with `missing="unknown"` also missing ones. Use it when the values are worth a row each; differs from `Hash`
-    by never letting two values share a row. With `min_count` above 1 the unknown row is trained by the rare
-    values, so that it means something when a new value comes.
+    by never letting two values share a row.
+
+    The unknown row means something when a new value comes only if training saw it: with `min_count` above 1 it is
+    trained by the rare values, with `dropout` by every value, each of which counts as unknown with that chance in each
+    step. A dropout on the ids of users and items makes a tower learn from its other features too, so that it works for
+    users and items that come later (DropoutNet, Volkovs et al. 2017, is of that mind).
 
     >>> fitted = Lookup("colour", width=4).fit(pl.Series(["red", "blue", "red", None]))
     >>> fitted.num_rows, fitted.encode(pl.Series(["blue", "green", None])).rows.tolist()
@@ -38,6 +42,7 @@ class Lookup:
     column: str
     width: Positive = 32
     min_count: Positive = 1
+    dropout: Share = 0.0
     missing: Literal["unknown", "error"] = "unknown"
 
     def fit(self, values: pl.Series) -> "FittedLookup":
@@ -54,7 +59,7 @@ class FittedLookup(FittedFeature):
     """A `Lookup` with its vocabulary."""
 
     def __init__(self, choice: Lookup, vocabulary: list[str]) -> None:
-        super().__init__(choice, num_rows=len(vocabulary) + 1, width=choice.width)
+        super().__init__(choice, num_rows=len(vocabulary) + 1, width=choice.width, dropout=choice.dropout)
         self.vocabulary = Vocabulary(vocabulary, first_row=1, unknown_row=UNKNOWN_ROW)
 
     def encode(self, values: pl.Series) -> Rows:
@@ -72,8 +77,9 @@ class FittedLookup(FittedFeature):
 class Hash:
     """An embedding for each of `num_rows` groups of values, put together by a hash.
 
-    Row 0 is for missing values, the others are shared by whatever falls there, values never seen included. Use
-    it when the values are too many for a vocabulary. The hash is BLAKE2b over the value's text and `seed`: the
+    Row 0 is for missing values, the others are shared by whatever falls there, values never seen included. With
+    `dropout` a value counts as missing with that chance in training. Use it when the values are too many for a
+    vocabulary. The hash is BLAKE2b over the value's text and `seed`: the
     same on every machine and in every version.
 
     >>> fitted = Hash("url", num_rows=1000, width=4).fit(pl.Series(["a", "b"]))
@@ -88,6 +94,7 @@ class Hash:
     num_rows: Annotated[Whole, Field(ge=2)]
     width: Positive = 32
     seed: Seed = 0
+    dropout: Share = 0.0
     missing: Literal["unknown", "error"] = "unknown"
 
     def fit(self, values: pl.Series) -> "FittedHash":
@@ -103,7 +110,7 @@ class FittedHash(FittedFeature):
     """A `Hash`; it learns nothing from the rows."""
 
     def __init__(self, choice: Hash) -> None:
-        super().__init__(choice, num_rows=choice.num_rows, width=choice.width)
+        super().__init__(choice, num_rows=choice.num_rows, width=choice.width, dropout=choice.dropout)
         self._key = choice.seed.to_bytes(8, "little")
 
     def encode(self, values: pl.Series) -> Rows:

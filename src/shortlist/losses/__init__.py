@@ -2,6 +2,16 @@
 
 from shortlist.losses.full_softmax import full_softmax
 from shortlist.losses.in_batch_softmax import in_batch_softmax
-from shortlist.losses.positives import Positives, Reduction
+from shortlist.losses.pairwise import bpr, cosine_contrastive, pairwise_hinge
+from shortlist.losses.positives import Masked, Positives, Reduction
 
-__all__ = ["Positives", "Reduction", "full_softmax", "in_batch_softmax"]
+__all__ = [
+    "Masked",
+    "Positives",
+    "Reduction",
+    "bpr",
+    "cosine_contrastive",
+    "full_softmax",
+    "in_batch_softmax",
+    "pairwise_hinge",
+]

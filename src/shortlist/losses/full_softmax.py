@@ -15,13 +15,15 @@ def full_softmax(
     *,
     reduction: Reduction = "mean",
     temperature: float = 1.0,
+    label_smoothing: float = 0.0,
 ) -> Tensor:
     """Cross entropy of each positive's item among all items of the catalogue; a scalar.
 
     `queries` [P, D] are the positives' query vectors, `items` [N, D] the vectors of the catalogue, of which
     `positives.column` are rows. With scores s = q·v / temperature the loss of a row with own item i is
     log Σ_n exp(s_n) − s_i: what the sampled losses estimate, without sampling, so that nothing needs a correction;
-    `positives.counts` and `log_q` are not looked at. "mean" divides by the sum of the weights.
+    `positives.counts` and `log_q` are not looked at; `masked` items are no negatives of their rows. "mean" divides by
+    the sum of the weights. `label_smoothing` is that of `tiled_softmax`.
 
     Memory and precision are those of `tiled_softmax`. A step encodes the catalogue too, forward and back.
 
@@ -33,4 +35,12 @@ def full_softmax(
     1.0986
     """
     weights = positives.row_weights(queries, reduction)
-    return tiled_softmax(queries, items, positives.column, weights, temperature=temperature)
+    return tiled_softmax(
+        queries,
+        items,
+        positives.column,
+        weights,
+        masked=positives.masked,
+        temperature=temperature,
+        label_smoothing=label_smoothing,
+    )

@@ -17,19 +17,22 @@ def in_batch_softmax(
     reduction: Reduction = "mean",
     temperature: float = 1.0,
     remove_accidental_hits: bool = False,
+    label_smoothing: float = 0.0,
 ) -> Tensor:
     """Cross entropy of each positive's item among all positives' items of the batch; a scalar.
 
-    `queries` [P, D] are the positives' query vectors, `items` [U, D] the vectors of the batch's unique items.
-    With scores s = q·v / temperature and n_u positives that share item u, the loss of a row with own item i is
+    `queries` [P, D] are the positives' query vectors, `items` [U, D] the vectors of the batch's unique items, and of
+    the negatives that were drawn besides. With scores s = q·v / temperature and n_u times that item u stands among the
+    candidates, the loss of a row with own item i is
 
         log Σ_u n_u exp(s_u − log q_u) − (s_i − log q_i)
 
     which equals the softmax over all P columns, repeats included (tensorflow_recommenders.tasks.Retrieval), at
     the cost of the unique ones. `log_q` (Yi et al. 2019, https://doi.org/10.1145/3298689.3346996) takes out the
     advantage that popular items have as negatives of everyone. `remove_accidental_hits` counts a row's own item
-    once: other rows' events with the same item are no negatives. "mean" divides by the sum of the weights, so
-    that the learning rate need not change with the batch or the weights' scale; "sum" does not divide.
+    once: other rows' events with the same item are no negatives; `positives.masked` takes away other candidates of a
+    row. "mean" divides by the sum of the weights, so that the learning rate need not change with the batch or the
+    weights' scale; "sum" does not divide. `label_smoothing` is that of `tiled_softmax`.
 
     Memory and precision are those of `tiled_softmax`.
 
@@ -56,8 +59,10 @@ def in_batch_softmax(
         weights,
         column_bias=column_bias,
         own_bias=own_bias if remove_accidental_hits else None,
+        masked=positives.masked,
         temperature=temperature,
+        label_smoothing=label_smoothing,
     )
     if own_bias is None or remove_accidental_hits:
         return loss
-    return loss - torch.dot(weights, own_bias)  # the own item counts n times among the candidates, once above
+    return loss - (1 - label_smoothing) * torch.dot(weights, own_bias)  # the own item counts n times among the candidates, once above

@@ -1,14 +1,21 @@
 """What every loss is told of the rows that it is for."""
 
 import dataclasses
-from typing import Literal
+from typing import Literal, NamedTuple
 
 import torch
 from torch import Tensor
 
-__all__ = ["Positives", "Reduction", "exact_dtype"]
+__all__ = ["Masked", "Positives", "Reduction", "exact_dtype"]
 
 Reduction = Literal["sum", "mean"]
+
+
+class Masked(NamedTuple):
+    """Candidates that are none for some rows: pairs of a row and a column, by ascending row."""
+
+    row: Tensor  # [M] int64
+    column: Tensor  # [M] int64
 
 
 @dataclasses.dataclass(frozen=True)
@@ -17,13 +24,15 @@ class Positives:
 
     `column` [P] int64 says which of the items is each positive's own. `counts` [U] says how many times each item stands
     among the candidates, None for once each. `weights` [P] multiplies each positive's loss; `log_q` [U] is the log of
-    the probability with which each item comes to stand there.
+    the probability with which each item comes to stand there. `masked` names the columns that are no candidates of some
+    rows, such as what the same user touched at other times; never a row's own.
     """
 
     column: Tensor
     counts: Tensor | None = None
     weights: Tensor | None = None
     log_q: Tensor | None = None
+    masked: Masked | None = None
 
     def row_weights(self, vectors: Tensor, reduction: Reduction) -> Tensor:
         """What each row's loss counts in the whole [P], in the vectors' dtype but no less than float32.

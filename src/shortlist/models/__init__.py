@@ -1,9 +1,19 @@
 """Towers: feature embeddings, then dense layers of any depth, in PyTorch; and their form in ONNX."""
 
-from shortlist.models.embeddings import EmbeddingTable
+from shortlist.models.embeddings import EmbeddingTable, PooledHistory
 from shortlist.models.inputs import Bag, Columns, TowerInput
 from shortlist.models.onnx import ExportedTowers, export_towers
 from shortlist.models.tower import Tower
 from shortlist.models.two_tower import TwoTower
 
-__all__ = ["Bag", "Columns", "EmbeddingTable", "ExportedTowers", "Tower", "TowerInput", "TwoTower", "export_towers"]
+__all__ = [
+    "Bag",
+    "Columns",
+    "EmbeddingTable",
+    "ExportedTowers",
+    "PooledHistory",
+    "Tower",
+    "TowerInput",
+    "TwoTower",
+    "export_towers",
+]

@@ -3,24 +3,33 @@
 import torch
 from torch import Tensor, nn
 
+from shortlist.features.history import Pooling
 from shortlist.models.inputs import Bag, TowerInput
 
-__all__ = ["EmbeddingTable", "MeanOfLists"]
+__all__ = ["EmbeddingTable", "MeanOfLists", "PooledHistory"]
 
 
 class EmbeddingTable(nn.Module):
     """A vector for each of `num_rows` rows: [B] int64 -> [B, width] float32. The weights are not drawn yet.
 
     With `sparse_gradients` the gradient of a batch is a sparse tensor of the rows used, so that a step's cost does not
-    grow with the table; otherwise a dense one, which is faster for a small table.
+    grow with the table; otherwise a dense one, which is faster for a small table. In training `dropout` is the chance
+    of a row to be taken for the unknown one, 0.
     """
 
-    def __init__(self, num_rows: int, width: int) -> None:
+    def __init__(self, num_rows: int, width: int, dropout: float = 0.0) -> None:
         super().__init__()
         self.weight = nn.Parameter(torch.empty(num_rows, width))
+        self.dropout = dropout
         self.sparse_gradients = False
 
     def forward(self, rows: Tensor) -> Tensor:
+        if self.training and self.dropout:
+            rows = torch.where(torch.rand(rows.shape, device=rows.device) < self.dropout, 0, rows)
+        return self.look_up(rows)
+
+    def look_up(self, rows: Tensor) -> Tensor:
+        """The vectors of the rows, none dropped."""
         if self.sparse_gradients:
             return nn.functional.embedding(rows, self.weight, sparse=True)
         return self.weight.index_select(0, rows)  # its gradient takes half the time of an embedding's
@@ -34,10 +43,75 @@ class MeanOfLists(EmbeddingTable):
             sums = torch.zeros(
                 len(lists.lengths), self.weight.shape[1], dtype=self.weight.dtype, device=self.weight.device
             )
-            sums = sums.index_add(0, lists.owner, super().forward(lists.rows))
+            sums = sums.index_add(0, lists.owner, self.look_up(lists.rows))
             return sums / lists.lengths.clamp(min=1).unsqueeze(1)
         # Padded lists [B, L], as a saved tower takes them: a product with the filled places gives no loop in ONNX.
         filled = (lists != 0).unsqueeze(2).to(self.weight.dtype)  # [B, L, 1]
-        vectors = super().forward(lists.flatten()).reshape(*lists.shape, -1) * filled  # [B, L, W]
+        vectors = self.look_up(lists.flatten()).reshape(*lists.shape, -1) * filled  # [B, L, W]
         means: Tensor = vectors.sum(dim=1) / filled.sum(dim=1).clamp(min=1)
         return means
+
+
+class PooledHistory(EmbeddingTable):
+    """The weighted mean vector of each history, [B, width]; zeros for an empty one. The latest item stands last.
+
+    Weights are equal ("mean"), halve for every `half_life` items that come after ("recency"), or are a softmax over
+    one learnt score for each row ("attention"). In training `dropout` is the chance of each item to be left out.
+    """
+
+    def __init__(self, num_rows: int, width: int, dropout: float, pooling: Pooling, half_life: float) -> None:
+        super().__init__(num_rows, width, dropout)
+        self.pooling = pooling
+        self.half_life = half_life
+        self.scores = nn.Parameter(torch.zeros(num_rows)) if pooling == "attention" else None
+
+    def forward(self, lists: TowerInput) -> Tensor:
+        return self._of_bag(lists) if isinstance(lists, Bag) else self._of_padded(lists)
+
+    def _of_bag(self, lists: Bag) -> Tensor:
+        rows, owner, size = lists.rows, lists.owner, len(lists.lengths)
+        later = (lists.lengths.cumsum(0)).index_select(0, owner) - torch.arange(len(rows), device=rows.device) - 1
+        if self.training and self.dropout:
+            kept = torch.rand(rows.shape, device=rows.device) >= self.dropout
+            rows, owner, later = rows[kept], owner[kept], later[kept]
+        weights = self._weights(rows, later)  # [M]
+        if weights is None:
+            totals = torch.bincount(owner, minlength=size).to(self.weight.dtype)
+            vectors = self.look_up(rows)
+        else:
+            if self.scores is not None:  # a softmax's highest taken off, so that nothing overflows
+                highest = weights.new_full((size,), -torch.inf).scatter_reduce(0, owner, weights.detach(), "amax")
+                weights = (weights - highest.index_select(0, owner)).exp()
+            totals = weights.new_zeros(size).index_add(0, owner, weights)
+            vectors = self.look_up(rows) * weights.unsqueeze(1)
+        sums = torch.zeros(size, self.weight.shape[1], dtype=vectors.dtype, device=vectors.device)
+        sums = sums.index_add(0, owner, vectors)
+        return sums / totals.clamp(min=torch.finfo(totals.dtype).tiny).unsqueeze(1)
+
+    def _of_padded(self, lists: Tensor) -> Tensor:
+        """Of lists [B, L] filled up with 0, as a GPU and a saved tower take them."""
+        filled = lists != 0
+        later = filled.sum(dim=1, keepdim=True) - filled.cumsum(dim=1)
+        if self.training and self.dropout:
+            filled = filled & (torch.rand(lists.shape, device=lists.device) >= self.dropout)
+        weights = self._weights(lists.flatten(), later.flatten())  # [B · L]
+        shares = filled.to(self.weight.dtype)
+        if weights is not None:
+            weights = weights.reshape(lists.shape)
+            if self.scores is not None:
+                lowest = torch.finfo(weights.dtype).min
+                highest = torch.where(filled, weights, lowest).detach().amax(dim=1, keepdim=True)
+                weights = (torch.where(filled, weights, lowest) - highest).exp()
+            shares = shares * weights
+        vectors = self.look_up(lists.flatten()).reshape(*lists.shape, -1)
+        totals = shares.sum(dim=1, keepdim=True).clamp(min=torch.finfo(shares.dtype).tiny)
+        pooled: Tensor = (vectors * shares.unsqueeze(2)).sum(dim=1) / totals
+        return pooled
+
+    def _weights(self, rows: Tensor, later: Tensor) -> Tensor | None:
+        """What each item [M] weighs, or the log of it for "attention"; `later` counts the items that came after it."""
+        if self.scores is not None:
+            return self.scores.index_select(0, rows)
+        if self.pooling == "recency":
+            return torch.exp2(later.to(self.weight.dtype) / -self.half_life)
+        return None

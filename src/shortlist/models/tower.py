@@ -8,8 +8,9 @@ import torch
 from torch import Tensor, nn
 
 from shortlist.features import FittedFeature
+from shortlist.features.history import FittedHistory
 from shortlist.features.lists import FittedLists
-from shortlist.models.embeddings import EmbeddingTable, MeanOfLists
+from shortlist.models.embeddings import EmbeddingTable, MeanOfLists, PooledHistory
 from shortlist.models.inputs import TowerInput
 from shortlist.settings.model import TwoTowerSettings
 
@@ -85,5 +86,9 @@ class Tower(nn.Module):
 def _embedding(feature: FittedFeature) -> nn.Module:
     if feature.num_rows == 0:
         return nn.Identity()
-    kind = MeanOfLists if isinstance(feature, FittedLists) else EmbeddingTable
-    return kind(feature.num_rows, feature.width)
+    if isinstance(feature, FittedHistory):
+        choice = feature.choice
+        return PooledHistory(feature.num_rows, feature.width, choice.dropout, choice.pooling, choice.half_life)
+    if isinstance(feature, FittedLists):
+        return MeanOfLists(feature.num_rows, feature.width)
+    return EmbeddingTable(feature.num_rows, feature.width, feature.dropout)

@@ -10,6 +10,7 @@ from pydantic import TypeAdapter, ValidationError
 
 from shortlist.bundle import Bundle, OnnxTower
 from shortlist.data import Dataset, DataSource, Roles
+from shortlist.data.histories import Histories
 from shortlist.data.seen import Seen
 from shortlist.data.splits import split as cut
 from shortlist.data.tables import check_columns, to_frame
@@ -26,6 +27,7 @@ from shortlist.evaluation import (
     popularity_scores,
 )
 from shortlist.features import encode
+from shortlist.recommender.past import PastEncoder
 from shortlist.settings import Protocol
 from shortlist.settings.experiment import EvaluationSettings, SplitSettings
 
@@ -62,7 +64,9 @@ def evaluate_bundle(
         )
     targets = Targets.of(split.test, one_query=not bundle.features.event)
     return assess(
-        VectorScores(_QueryVectors(bundle, split.test, targets), bundle.item_vectors),
+        VectorScores(
+            _QueryVectors(bundle, split.test, targets, split.histories_before(split.test)), bundle.item_vectors
+        ),
         data=split.test,
         split=split,
         targets=targets,
@@ -114,7 +118,7 @@ def _assess_events(bundle: Bundle, events: pl.DataFrame, protocol: Protocol) -> 
     seen = (bundle.seen or Seen(np.zeros(1, np.int64), np.zeros(0, np.int64))).for_users(data.num_users)
     counts = bundle.items["popularity"].to_numpy()
     model = evaluate(
-        VectorScores(_QueryVectors(bundle, data, targets), bundle.item_vectors),
+        VectorScores(_QueryVectors(bundle, data, targets, bundle.histories), bundle.item_vectors),
         targets,
         protocol=protocol,
         seen=seen,
@@ -148,13 +152,15 @@ def _ids_like(ids: pl.Series, dtype: pl.DataType) -> pl.Series:
 class _QueryVectors:
     """The query vectors of the targets, by the saved tower."""
 
-    def __init__(self, bundle: Bundle, data: Dataset, targets: Targets) -> None:
+    def __init__(self, bundle: Bundle, data: Dataset, targets: Targets, histories: Histories | None) -> None:
         self._features = bundle.features
         self._tower = OnnxTower(bundle.query_tower, bundle.weights, threads=0)
+        self._past = PastEncoder(bundle, histories)
+        self._user_rows = targets.user_rows
         self._users = data.users[targets.user_rows]
         self._events = data.events.take(targets.event_rows)
 
     def __call__(self, targets: npt.NDArray[np.int64]) -> npt.NDArray[np.float32]:
         users = encode(self._features.user, self._users[targets])
         events = encode(self._features.event, self._events.take(targets))
-        return self._tower(users | events)[:, None]  # [B, D] -> [B, 1, D]
+        return self._tower({**users, **events, **self._past(self._user_rows[targets])})[:, None]  # [B, D] -> [B, 1, D]

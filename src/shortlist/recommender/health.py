@@ -9,6 +9,7 @@ from shortlist.data import Roles
 from shortlist.doctor import Health, vector_health
 from shortlist.doctor.health import MOST_QUERIES, SEED
 from shortlist.features import Encoded
+from shortlist.recommender.past import PastEncoder
 from shortlist.recommender.query import read_queries
 
 __all__ = ["bundle_health"]
@@ -43,7 +44,8 @@ def _query_vectors(bundle: Bundle) -> npt.NDArray[np.float32]:
     roles = Roles(**bundle.data["roles"])
     read = read_queries(
         bundle.users[known].select(roles.query_id),
-        bundle.features.query,
+        bundle.features.user + bundle.features.event,
+        past=PastEncoder(bundle)(known),
         roles=roles,
         users=bundle.users,
         user_rows=known,

@@ -13,18 +13,17 @@ from shortlist.data import Roles
 from shortlist.data.tables import read_times
 from shortlist.data.text_columns import typed
 from shortlist.errors import DataError
-from shortlist.features import Encoded, FittedFeature, encode
+from shortlist.features import Encoded, FittedFeature, RowLists, encode
 from shortlist.features.feature import as_text
 from shortlist.features.numeric import as_numbers
 from shortlist.recommender.answers import QueryKind
 
 __all__ = ["KINDS", "Queries", "columns_read", "read_queries", "table_of"]
 
-NUMERIC = {"bucketize", "normalize"}
+NUMERIC = {"bucketize", "normalize", "hour", "weekday"}
 PER_SECOND = {"s": 1, "ms": 1_000, "us": 1_000_000, "ns": 1_000_000_000}
 EPOCH = dt.datetime(1970, 1, 1, tzinfo=dt.UTC)
-# What a query can be before its history is looked at.
-KINDS: tuple[QueryKind, ...] = ("known", "features_only", "fallback")
+KINDS: tuple[QueryKind, ...] = ("known", "features_only", "history", "fallback")
 
 
 @dataclasses.dataclass(frozen=True)
@@ -58,15 +57,18 @@ def read_queries(
     users: pl.DataFrame,
     user_rows: npt.NDArray[np.int64],
     trained: npt.NDArray[np.bool_],
+    past: Mapping[str, RowLists] | None = None,
 ) -> Queries:
     """Check the queries' values, fill what they do not give from the users table, and encode them.
 
     Whole numbers for the time count in the unit that the training's times had, and in seconds where they had none.
     `user_rows` [B] are rows of the users table, -1 for a user that it does not hold; `trained` [B] says whether the
-    user had training events. Columns that no feature reads are passed over. Raises `DataError` for values of a wrong
+    user had training events. `features` are those of user and event; `past` are the inputs of the history features, as
+    `PastEncoder` gives them. Columns that no feature reads are passed over. Raises `DataError` for values of a wrong
     type.
     """
     query_id = roles.query_id
+    past = past or {}
     columns = columns_read(features, query_id)
     given = {c: table[c] if c in table.columns else pl.Series(c, [None] * table.height) for c in columns}
     kinds_of = {c: {feature.kind for feature in features if feature.column == c} for c in columns}
@@ -79,11 +81,11 @@ def read_queries(
         unknown[feature.column] |= ~filled[feature.column] & ~said[feature.name]
     by_id = [said[feature.name] for feature in features if feature.column == query_id and feature.kind == "lookup"]
     known = np.logical_and.reduce([trained, *by_id])
-    told = np.logical_or.reduce(
-        [np.zeros(table.height, np.bool_), *(said[f.name] for f in features if f.column != query_id)]
-    )
-    kinds = np.where(known, 0, np.where(told, 1, 2))
-    return Queries(encode(features, whole), kinds, {c: f for c, f in filled.items() if c != query_id}, unknown)
+    nothing = np.zeros(table.height, np.bool_)
+    told = np.logical_or.reduce([nothing, *(said[f.name] for f in features if f.column != query_id)])
+    touched = np.logical_or.reduce([nothing, *(np.diff(lists.offsets) > 0 for lists in past.values())])
+    kinds = np.select([known, told, touched], [0, 1, 2], 3)
+    return Queries({**encode(features, whole), **past}, kinds, {c: f for c, f in filled.items() if c != query_id}, unknown)
 
 
 def columns_read(features: Sequence[FittedFeature], query_id: str) -> list[str]:

@@ -15,6 +15,7 @@ from shortlist.data.tables import to_frame
 from shortlist.errors import DataError, SettingsError, UnknownIdError, shorten
 from shortlist.index import check_k, exact_top_k
 from shortlist.recommender.answers import Item, Shortlist
+from shortlist.recommender.past import PastEncoder
 from shortlist.recommender.query import KINDS, Queries, columns_read, read_queries, table_of
 
 __all__ = ["Recommender"]
@@ -38,6 +39,8 @@ class Recommender:
         self._ids: list[Id] = bundle.items["id"].to_list()
         self._labels: list[str] = bundle.items["label"].to_list()
         self._row_of = {identifier: row for row, identifier in enumerate(self._ids)}
+        self._features = bundle.features.user + bundle.features.event
+        self._past = PastEncoder(bundle)
         self._roles = Roles(**bundle.data["roles"])
         self.query_id = self._roles.query_id
         self._user_row_of = {user: row for row, user in enumerate(bundle.users[self.query_id].to_list())}
@@ -62,9 +65,10 @@ class Recommender:
         Values that the query leaves out come from the users table or from each feature's policy, and are named in
         the answer. A number for the time counts in the data's `time_unit`, and in seconds where it has none.
 
-        `history` are ids of items touched since training, in this session say: they count as seen, and for a query
-        of which nothing else is known the answer is what is like them, flagged "history". Without one it is what is
-        popular, flagged "fallback".
+        `history` are ids of items touched since training, in this session say, the latest last: they count as seen. A
+        model with a `History` reads them after those that the bundle keeps of the user. For a query of which nothing
+        else is known the answer, flagged "history", is what such a model makes of them, or what is like them where
+        the model has none. Without a history it is what is popular, flagged "fallback".
 
         With `exclude_seen` items that the user had touched before do not come back (a bundle without seen items
         knows only the history), nor do those in `exclude`, nor any but those in `allow` where it is given.
@@ -84,7 +88,7 @@ class Recommender:
         left_out = self._rows("exclude", exclude)
         allowed = self._allowed(None if allow is None else self._rows("allow", allow))
         user_rows = self._user_rows([query.get(self.query_id)])
-        read = self._read(table_of(query), user_rows)
+        read = self._read(table_of(query), user_rows, touched)
         if exclude_seen:
             left_out = np.concatenate([left_out, touched, self._seen(user_rows)[1]])
         allowed[left_out] = False
@@ -103,7 +107,7 @@ class Recommender:
     @property
     def columns(self) -> list[str]:
         """What a query may give: the user's id, and every column that a feature reads."""
-        return columns_read(self.bundle.features.query, self.query_id)
+        return columns_read(self._features, self.query_id)
 
     def recommend_table(self, queries: Any, k: int = 10, *, exclude_seen: bool = True) -> pl.DataFrame:
         """The k best items for each row of a table of queries: a row for each answer.
@@ -216,11 +220,14 @@ class Recommender:
         """The id of a catalogue row."""
         return self._ids[row]
 
-    def _read(self, queries: pl.DataFrame, user_rows: npt.NDArray[np.int64]) -> Queries:
+    def _read(
+        self, queries: pl.DataFrame, user_rows: npt.NDArray[np.int64], touched: npt.NDArray[np.int64] | None = None
+    ) -> Queries:
         trained = (user_rows >= 0) & (self.bundle.user_events[user_rows] > 0)
         return read_queries(
             queries,
-            self.bundle.features.query,
+            self._features,
+            past=self._past(user_rows, touched),
             roles=self._roles,
             users=self.bundle.users,
             user_rows=user_rows,

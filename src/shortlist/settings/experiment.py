@@ -17,7 +17,18 @@ from shortlist.errors import SettingsError, shorten
 from shortlist.features import FEATURE_KINDS, AnyFeature, Features
 from shortlist.settings.evaluation import Protocol
 from shortlist.settings.model import TwoTowerSettings
-from shortlist.settings.training import Adagrad, AdamW, FullSoftmax, InBatchSoftmax, LazyAdam, RowwiseAdagrad, Training
+from shortlist.settings.training import (
+    Adagrad,
+    AdamW,
+    Bpr,
+    CosineContrastive,
+    FullSoftmax,
+    InBatchSoftmax,
+    LazyAdam,
+    PairwiseHinge,
+    RowwiseAdagrad,
+    Training,
+)
 
 __all__ = ["Experiment", "load_experiment", "load_preset", "merge", "preset_names"]
 
@@ -112,6 +123,9 @@ class LossSettings(_OneOf):
 
     in_batch_softmax: InBatchSoftmax | None = None
     full_softmax: FullSoftmax | None = None
+    bpr: Bpr | None = None
+    pairwise_hinge: PairwiseHinge | None = None
+    cosine_contrastive: CosineContrastive | None = None
 
 
 class OptimizerSettings(_OneOf):

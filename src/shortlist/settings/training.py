@@ -5,7 +5,7 @@ from typing import Annotated, Literal
 
 from pydantic import Field
 
-from shortlist.choice import Number, Positive, Seed, choice
+from shortlist.choice import Number, Positive, Seed, Whole, choice
 from shortlist.errors import SettingsError
 
 __all__ = [
@@ -13,11 +13,15 @@ __all__ = [
     "AdamW",
     "AnyLoss",
     "AnyOptimizer",
+    "Bpr",
     "Checkpointing",
+    "CosineContrastive",
     "FullSoftmax",
     "InBatchSoftmax",
     "LazyAdam",
+    "PairwiseHinge",
     "RowwiseAdagrad",
+    "SampledNegatives",
     "Training",
 ]
 
@@ -25,30 +29,85 @@ PositiveNumber = Annotated[Number, Field(gt=0, le=1e30)]  # torch computes in fl
 NotNegative = Annotated[Number, Field(ge=0)]
 
 
+# Whole numbers that may be none.
+Count = Annotated[Whole, Field(ge=0)]
+
+
 @choice
-class InBatchSoftmax:
+class SampledNegatives:
+    """What the losses over sampled negatives share: the items of the batch's other events, and more.
+
+    `uniform_negatives` items are drawn besides for each batch, all with the same chance: these are the items that
+    nobody in the batch touched, which a model served over a whole catalogue must rank too (mixed negatives: Yang et al.
+    2020, https://doi.org/10.1145/3366424.3386195). `popular_negatives` are drawn by how often training touched them, to
+    the power of 0.75. `remove_known_positives` takes what a row's user touched at other times in training out of its
+    negatives, which in-batch negatives otherwise hold the more often the more popular items are.
+    """
+
+    uniform_negatives: Count = 0
+    popular_negatives: Count = 0
+    remove_known_positives: bool = False
+
+
+@choice
+class InBatchSoftmax(SampledNegatives):
     """Softmax cross entropy over the items of the batch; see `shortlist.losses.in_batch_softmax`.
 
-    `log_q` corrects for popular items being everyone's negatives, by their share of the training events.
-    `remove_accidental_hits` keeps a row's own item out of its negatives. Events' weights count wherever the
-    data has them.
+    `log_q` corrects for popular items being everyone's negatives, by how often each item is expected among a batch's
+    candidates, whatever they were drawn from. `remove_accidental_hits` keeps a row's own item out of its negatives.
+    Events' weights count wherever the data has them.
     """
 
     reduction: Literal["sum", "mean"] = "mean"
     temperature: PositiveNumber = 1.0
     log_q: bool = False
     remove_accidental_hits: bool = False
+    label_smoothing: Annotated[Number, Field(ge=0, lt=1)] = 0.0
 
 
 @choice
 class FullSoftmax:
-    """Softmax cross entropy over the whole catalogue, for one small enough; see `shortlist.losses.full_softmax`."""
+    """Softmax cross entropy over the whole catalogue, for one small enough; see `shortlist.losses.full_softmax`.
+
+    `remove_known_positives` takes what a row's user touched at other times in training out of its negatives.
+    """
+
+    reduction: Literal["sum", "mean"] = "mean"
+    temperature: PositiveNumber = 1.0
+    remove_known_positives: bool = False
+    label_smoothing: Annotated[Number, Field(ge=0, lt=1)] = 0.0
+
+
+@choice
+class Bpr(SampledNegatives):
+    """Each positive above each negative, by a logistic loss; see `shortlist.losses.bpr`."""
 
     reduction: Literal["sum", "mean"] = "mean"
     temperature: PositiveNumber = 1.0
 
 
-AnyLoss = InBatchSoftmax | FullSoftmax
+@choice
+class PairwiseHinge(SampledNegatives):
+    """Each positive above each negative by a margin; see `shortlist.losses.pairwise_hinge`."""
+
+    reduction: Literal["sum", "mean"] = "mean"
+    temperature: PositiveNumber = 1.0
+    margin: PositiveNumber = 1.0
+
+
+@choice
+class CosineContrastive(SampledNegatives):
+    """Positives near, negatives beyond a margin of the cosine; see `shortlist.losses.cosine_contrastive`.
+
+    For towers with `normalize = true`.
+    """
+
+    reduction: Literal["sum", "mean"] = "mean"
+    margin: Annotated[Number, Field(gt=-1, lt=1)] = 0.8
+    negative_weight: PositiveNumber = 150.0
+
+
+AnyLoss = InBatchSoftmax | FullSoftmax | Bpr | PairwiseHinge | CosineContrastive
 
 
 @choice
@@ -118,6 +177,10 @@ class Training:
     improved for that many validations, and the best weights are taken back; this needs `watch="validation"`,
     since a model chosen on its test events has no honest test any more. `seed` fixes weights, order and dropout.
 
+    The learning rate is the optimiser's; over the first `warmup` share of the steps it grows to that from nothing, and
+    with a `decay` it falls to nothing over the rest, evenly ("linear") or along half a cosine. A falling rate ends in
+    weights that need no averaging; it makes `epochs` a choice that matters.
+
     `precision="bfloat16"` makes the products of towers and loss in bfloat16, about twice as fast where the processor or
     the GPU has it; weights, softmax and the optimiser stay float32, and so does every validation. `device="auto"` takes
     a GPU where there is one.
@@ -129,6 +192,8 @@ class Training:
     watch: Literal["validation", "test", "nothing"] = "validation"
     patience: Positive | None = None
     metric: str | None = None
+    decay: Literal["none", "linear", "cosine"] = "none"
+    warmup: Annotated[Number, Field(ge=0, lt=1)] = 0.0
     seed: Seed = 0
     precision: Literal["float32", "bfloat16"] = "float32"
     device: Literal["auto", "cpu", "cuda"] = "auto"

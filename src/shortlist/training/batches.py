@@ -14,9 +14,13 @@ from torch import Tensor
 
 from shortlist.data import Dataset
 from shortlist.data.events import EventTable
+from shortlist.data.histories import Histories, touched_before
 from shortlist.features import EncodedStore, Features, FittedFeature
 from shortlist.losses import Positives
 from shortlist.models.inputs import Columns, TowerInput, split_inputs
+from shortlist.settings.training import SampledNegatives
+from shortlist.training.negatives import KnownPositives, NegativeSampler
+from shortlist.training.past import Past
 
 __all__ = ["Batch", "Events", "Tables", "unique_in_batches"]
 
@@ -61,6 +65,7 @@ class Tables:
         self.device = torch.device(device)
         self.fixed_shapes = self.device.type != "cpu" if fixed_shapes is None else fixed_shapes
         self.num_items = data.num_items
+        self.item_ids = data.items[data.roles.item_id]
         self._store = EncodedStore() if store is None else store
         self.users = self.encode(features.user, data.users)
         self.items = self.encode(features.item, data.items)
@@ -84,12 +89,42 @@ class Events:
     """The events of one part of a split over shared tables, encoded once.
 
     A batch scores its queries against its own unique items, or against the `whole_catalogue`.
+
+    `histories` are what history features read: what users had touched before these events; None where no feature does.
+    With `own_histories` they are made of these very events, so that a query's history leaves out the item that it asks
+    for, wherever it stands there; with `in_time` too it ends before the moment of the event.
+
+    `negatives` are drawn for each batch besides its own items; `known` are taken out of each row's candidates.
     """
 
-    def __init__(self, tables: Tables, data: Dataset, *, whole_catalogue: bool = False) -> None:
+    def __init__(
+        self,
+        tables: Tables,
+        data: Dataset,
+        *,
+        whole_catalogue: bool = False,
+        histories: Histories | None = None,
+        own_histories: bool = False,
+        in_time: bool = False,
+        negatives: NegativeSampler | None = None,
+        known: KnownPositives | None = None,
+    ) -> None:
         self.tables = tables
         self.whole_catalogue = whole_catalogue
+        self.negatives = negatives
+        self.known = known
         self.columns = tables.encode(tables.features.event, data.events)
+        self.past: Past | None = None
+        self._own_histories = own_histories
+        self._before: Tensor | None = None
+        if tables.features.history:
+            if histories is None:
+                raise ValueError("The features read histories, so that events need them.")
+            self.past = Past(
+                tables.features.history, histories, tables.item_ids, tables.device, padded=tables.fixed_shapes
+            )
+            if own_histories and in_time:
+                self._before = torch.from_numpy(touched_before(data)).to(tables.device)
         self.user_rows = torch.from_numpy(data.user_rows).to(tables.device)
         self.item_rows = torch.from_numpy(data.item_rows).to(tables.device)
         weights = data.weights
@@ -100,19 +135,29 @@ class Events:
 
     def query_inputs(self, rows: Tensor) -> dict[str, TowerInput]:
         """The query tower's inputs for these events [B]."""
-        return self._inputs_of(self.user_rows.index_select(0, rows), rows)
+        return self._inputs_of(self.user_rows.index_select(0, rows), self.item_rows.index_select(0, rows), rows)
 
-    def _inputs_of(self, users: Tensor, rows: Tensor) -> dict[str, TowerInput]:
-        return {**self.tables.users.take(users), **self.columns.take(rows)}
+    def _inputs_of(self, users: Tensor, items: Tensor, rows: Tensor) -> dict[str, TowerInput]:
+        inputs = {**self.tables.users.take(users), **self.columns.take(rows)}
+        if self.past is None:
+            return inputs
+        before = None if self._before is None else self._before.index_select(0, rows)
+        return inputs | self.past.take(users, before=before, held_out=items if self._own_histories else None)
 
-    def log_q(self) -> Tensor:
-        """The log of each item's share of these events [N] float32, -inf for an item that none names.
+    @property
+    def item_counts(self) -> Tensor:
+        """How many of these events name each item [N]."""
+        return torch.bincount(self.item_rows, minlength=self.tables.num_items)
 
-        An in-batch negative is drawn as often as its item stands in the events, so this is its sampling
-        probability, exactly and without an estimate. Weights change a row's loss, not how often it is drawn.
+    def log_q(self, batch_size: int = 1) -> Tensor:
+        """The log of each item's expected share of a batch's candidates [N] float32, -inf for one that none can hold.
+
+        An in-batch negative is drawn as often as its item stands in the events, so this is its sampling probability,
+        exactly and without an estimate; the size of the batch matters only beside negatives that are drawn. Weights
+        change a row's loss, not how often it is drawn.
         """
-        counts = torch.bincount(self.item_rows, minlength=self.tables.num_items)
-        return (counts.double() / counts.sum()).log().float()
+        negatives = self.negatives or NegativeSampler(self.item_counts, SampledNegatives())
+        return negatives.log_q(batch_size)
 
     def epoch(
         self, batch_size: int, generator: torch.Generator, log_q: Tensor | None, *, skip: int = 0
@@ -122,27 +167,39 @@ class Events:
         `skip` leaves out that many batches, which were taken before an interruption.
         """
         order = torch.randperm(len(self), generator=generator).to(self.tables.device)
+        draws = torch.Generator()
+        seed = int(torch.randint(1 << 62, (1,), generator=generator)) if self.negatives is not None else 0
         together = self._gathered_together(batch_size)
         for first in range(skip // together * together, self.num_batches(batch_size), together):
-            batches = self.batches(order[first * batch_size : (first + together) * batch_size], batch_size, log_q)
+            draws.manual_seed(seed + first)  # so that batches after those skipped are the same
+            rows = order[first * batch_size : (first + together) * batch_size]
+            batches = self.batches(rows, batch_size, log_q, draws)
             yield from itertools.islice(batches, max(skip - first, 0), None)
 
-    def batches(self, rows: Tensor, batch_size: int, log_q: Tensor | None) -> Iterator[Batch]:
-        """The batches of these events [R], one after another.
+    def batches(
+        self, rows: Tensor, batch_size: int, log_q: Tensor | None, draws: torch.Generator | None = None
+    ) -> Iterator[Batch]:
+        """The batches of these events [R], one after another; negatives are drawn from the generator `draws`.
 
         What they need is found and gathered for all of them at once: many small steps cost more than a large one, and a
         GPU is waited for a few times in all.
         """
         users, own = self.user_rows.index_select(0, rows), self.item_rows.index_select(0, rows)
-        items = self._whole_catalogue(own, batch_size) if self.whole_catalogue else self._own_items(own, batch_size)
+        if self.whole_catalogue:
+            items = self._whole_catalogue(own, batch_size)
+        else:
+            items = self._items_of_batches(own, batch_size, draws or torch.Generator())
+        owns = torch.split(own, batch_size)
         weights = None if self.weights is None else torch.split(self.weights.index_select(0, rows), batch_size)
-        queries = split_inputs(self._inputs_of(users, rows), batch_size)
+        queries = split_inputs(self._inputs_of(users, own, rows), batch_size)
         for place, of_users in enumerate(torch.split(users, batch_size)):
+            columns = None if self.whole_catalogue else items.rows[place]
             positives = Positives(
                 column=items.column[place],
                 counts=None if items.counts is None else items.counts[place],
                 weights=None if weights is None else weights[place],
                 log_q=None if log_q is None else log_q.index_select(0, items.rows[place]),
+                masked=None if self.known is None else self.known.among(of_users, owns[place], columns),
             )
             yield Batch(queries[place], items.inputs[place], positives, of_users, items.rows[place])
 
@@ -155,17 +212,25 @@ class Events:
         rows, inputs = [self.tables.item_rows] * len(columns), [self.tables.item_inputs] * len(columns)
         return _Items(rows, inputs, columns, None)
 
-    def _own_items(self, own: Tensor, batch_size: int) -> "_Items":
+    def _items_of_batches(self, own: Tensor, batch_size: int, draws: torch.Generator) -> "_Items":
+        batch = torch.arange(len(own), device=own.device) // batch_size
+        values = own
+        if self.negatives is not None and len(own):
+            drawn = self.negatives.draw(math.ceil(len(own) / batch_size), draws)  # [batches, M]
+            values = torch.cat([own, drawn.flatten()])
+            batch = torch.cat([batch, torch.arange(len(drawn), device=own.device).repeat_interleave(drawn.shape[1])])
         step = WIDTH_STEP if self.tables.fixed_shapes else None
-        rows, column, counts, sizes = unique_in_batches(own, batch_size, self.tables.num_items, width_step=step)
+        rows, column, counts, sizes = unique_in_batches(values, batch, self.tables.num_items, width_step=step)
         inputs = split_inputs(self.tables.items.take(rows), sizes)
-        columns = torch.split(column, batch_size)
+        columns = torch.split(column[: len(own)], batch_size)
         return _Items(torch.split(rows, sizes), inputs, columns, torch.split(counts, sizes))
 
     def _gathered_together(self, batch_size: int) -> int:
         """For how many batches to gather at once; the longer the lists, the fewer."""
-        items = max(batch_size, WIDTH_STEP) if self.tables.fixed_shapes else batch_size
-        of_queries = batch_size * (self.columns.numbers_per_row + self.tables.users.numbers_per_row)
+        items = batch_size + (0 if self.negatives is None else self.negatives.size)
+        items = max(items, WIDTH_STEP) if self.tables.fixed_shapes else items
+        of_past = 0.0 if self.past is None else self.past.numbers_per_row
+        of_queries = batch_size * (self.columns.numbers_per_row + self.tables.users.numbers_per_row + of_past)
         return max(int(GATHERED_NUMBERS / (of_queries + items * self.tables.items.numbers_per_row)), 1)
 
     def num_batches(self, batch_size: int) -> int:
@@ -182,9 +247,9 @@ class _Items(NamedTuple):
 
 
 def unique_in_batches(
-    values: Tensor, batch_size: int, num_values: int, *, width_step: int | None = None
+    values: Tensor, batch: Tensor, num_values: int, *, width_step: int | None = None
 ) -> tuple[Tensor, Tensor, Tensor, list[int]]:
-    """The different values of each batch of these [R], which lie in [0, num_values).
+    """The different values of each batch: `values` [R] lie in [0, num_values), `batch` [R] is where each belongs.
 
     Given are the different values, batch after batch and ascending in each; which of its batch's each value is [R]; how
     often each different one stands in its batch; and how many different ones each batch has.
@@ -192,10 +257,9 @@ def unique_in_batches(
     With `width_step` every batch has the most that any has, rounded up to a multiple of the step so that it seldom
     changes from one call to the next; what a batch lacks is filled up with its lowest value, standing there 0 times.
 
-    >>> unique_in_batches(torch.tensor([7, 5, 7, 3, 3]), batch_size=3, num_values=10)
+    >>> unique_in_batches(torch.tensor([7, 5, 7, 3, 3]), torch.tensor([0, 0, 0, 1, 1]), num_values=10)
     (tensor([5, 7, 3]), tensor([1, 0, 1, 0, 0]), tensor([1, 2, 2]), [2, 1])
     """
-    batch = torch.arange(len(values), device=values.device) // batch_size
     keys, place, counts = torch.unique(batch * num_values + values, return_inverse=True, return_counts=True)
     unique, batch_of_unique = keys % num_values, keys // num_values
     sizes = torch.bincount(batch_of_unique)

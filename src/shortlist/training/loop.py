@@ -16,6 +16,7 @@ from shortlist.settings.training import Training
 from shortlist.training.batches import Events
 from shortlist.training.checkpoint import Checkpoints, Place
 from shortlist.training.optimizers import Optimizer
+from shortlist.training.rate import LearningRate
 from shortlist.training.step import Loss, make_step
 
 __all__ = ["Epoch", "History", "Loss", "fit"]
@@ -80,7 +81,8 @@ def fit(
     hear = on_epoch or (lambda _: None)
     best = _Best(training)
     order = torch.Generator().manual_seed(training.seed)
-    step = make_step(model, loss, optimizer, training.precision)
+    rate = LearningRate(optimizer, training, training.epochs * events.num_batches(training.batch_size))
+    step = make_step(model, loss, optimizer, training.precision, moving_rate=rate.moves)
     on_cpu = events.tables.device.type == "cpu"
     heeding_signals = checkpoints.heeding_signals() if checkpoints else nullcontext()
     # Dropout draws from the global generator: seed it here, restore it after.
@@ -99,6 +101,7 @@ def fit(
             model.train()
             pending: list[Tensor] = []
             for batch in events.epoch(training.batch_size, order, log_q, skip=place.steps):
+                rate.set(steps_before + place.steps + len(pending))
                 pending.append(step(batch))
                 due = checkpoints is not None and checkpoints.due(steps_before + place.steps + len(pending))
                 if due or on_cpu:

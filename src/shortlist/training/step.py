@@ -9,7 +9,7 @@ from typing import Literal
 import torch
 from torch import Tensor
 
-from shortlist.losses import Positives
+from shortlist.losses import Masked, Positives
 from shortlist.models import EmbeddingTable, TowerInput, TwoTower
 from shortlist.training.batches import Batch
 from shortlist.training.optimizers import Optimizer
@@ -89,13 +89,22 @@ class GraphedStep:
 
 
 def make_step(
-    model: TwoTower, loss: Loss, optimizer: Optimizer, precision: Precision = "float32"
+    model: TwoTower,
+    loss: Loss,
+    optimizer: Optimizer,
+    precision: Precision = "float32",
+    *,
+    moving_rate: bool = False,
 ) -> PlainStep | GraphedStep:
-    """The fastest step that the model's device and the optimiser allow."""
+    """The fastest step that the model's device and the optimiser allow.
+
+    With a `moving_rate` a graph serves only where the optimiser's rates are tensors, which it reads anew each time.
+    """
     step = PlainStep(model, loss, optimizer, precision)
     on_gpu = next(model.parameters()).device.type == "cuda"
     sparse = any(module.sparse_gradients for module in model.modules() if isinstance(module, EmbeddingTable))
-    return GraphedStep(step) if on_gpu and not sparse else step
+    held = moving_rate and not all(isinstance(group["lr"], Tensor) for group in optimizer.param_groups)
+    return GraphedStep(step) if on_gpu and not sparse and not held else step
 
 
 def tensors_of(batch: Batch) -> list[Tensor]:
@@ -119,7 +128,7 @@ def _map_tensors(batch: Batch, change: Callable[[Tensor], Tensor]) -> Batch:
     def change_some(tensor: Tensor | None) -> Tensor | None:
         return None if tensor is None else change(tensor)
 
-    positives = batch.positives
+    positives, masked = batch.positives, batch.positives.masked
     return Batch(
         query_inputs=change_inputs(batch.query_inputs),
         item_inputs=change_inputs(batch.item_inputs),
@@ -128,6 +137,7 @@ def _map_tensors(batch: Batch, change: Callable[[Tensor], Tensor]) -> Batch:
             counts=change_some(positives.counts),
             weights=change_some(positives.weights),
             log_q=change_some(positives.log_q),
+            masked=None if masked is None else Masked(change(masked.row), change(masked.column)),
         ),
         user_rows=change(batch.user_rows),
         item_rows=change(batch.item_rows),

@@ -44,11 +44,12 @@ def make_optimizer(choice: AnyOptimizer, model: torch.nn.Module) -> Optimizer:
         case LazyAdamChoice():
             return LazyAdam(model.parameters(), choice)
         case AdamW():
+            on_gpu = next(model.parameters()).is_cuda
             return TorchAdamW(
                 model.parameters(),
-                lr=choice.learning_rate,
+                lr=torch.tensor(choice.learning_rate, device="cuda") if on_gpu else choice.learning_rate,
                 betas=(choice.beta1, choice.beta2),
                 eps=choice.epsilon,
                 weight_decay=choice.weight_decay,
-                capturable=next(model.parameters()).is_cuda,
+                capturable=on_gpu,
             )

@@ -1,0 +1,93 @@
+"""What a user had touched before: the pooled embeddings of these items."""
+
+from typing import Annotated, Any, ClassVar, Literal
+
+import numpy as np
+import numpy.typing as npt
+import polars as pl
+from pydantic import Field
+
+from shortlist.choice import Number, Positive, choice
+from shortlist.features.encoded import RowLists
+from shortlist.features.feature import Share, as_text
+from shortlist.features.lists import UNKNOWN_ROW, FittedLists
+
+__all__ = ["FittedHistory", "History"]
+
+Pooling = Literal["mean", "recency", "attention"]
+
+
+@choice
+class History:
+    """The pooled embeddings of the items that the user had touched; `column` is the data's item id.
+
+    In training an event's own item is never part of its history. Under a split by time, or one that leaves out each
+    user's last event, a training event's history are the user's earlier events alone, and where a model is evaluated
+    it ends at the cut; under other splits, which mix the times, it is all of the user's other events. A served query
+    brings the history that the bundle keeps of its user, and whatever it gives itself.
+
+    `pooling` "mean" weighs all alike; "recency" halves an item's weight for every `half_life` items that came after
+    it; "attention" learns a weight for each item (a softmax over the history of one learnt score an item). `dropout`
+    is the chance of each item to be left out of a history in training, anew in every step: a history then says less
+    than all, which keeps a model from learning histories by heart. The latest `max_length` items count, but for those
+    that training did not touch; no history at all gives zeros.
+
+    Use it wherever users come back: it knows users that training did not know, once they have touched anything.
+    Source: Covington et al. 2016, https://doi.org/10.1145/2959100.2959190 (the mean of what was watched).
+
+    >>> fitted = History("sku", width=4).fit(pl.Series(["tea", "jam", "tea"]))
+    >>> fitted.encode(pl.Series([["jam", "tea", "never seen"], []])).padded().tolist()
+    [[2, 3], [0, 0]]
+    """
+
+    kind: ClassVar[str] = "history"
+    missing: ClassVar[str] = "empty"
+
+    column: str
+    width: Positive = 64
+    pooling: Pooling = "mean"
+    half_life: Annotated[Number, Field(gt=0)] = 10.0
+    dropout: Share = 0.0
+    max_length: Positive = 500
+
+    def fit(self, values: pl.Series) -> "FittedHistory":
+        """Learn the items from the ids of the training events."""
+        return self.restore({"vocabulary": as_text(values, self.column).drop_nulls().unique().sort().to_list()})
+
+    def restore(self, state: dict[str, Any]) -> "FittedHistory":
+        return FittedHistory(self, self.width, state["vocabulary"], self._flatten)
+
+    def _flatten(self, values: pl.Series) -> tuple[pl.Series, npt.NDArray[np.int64]]:
+        latest = values.list.tail(self.max_length)
+        lengths = latest.list.len().fill_null(0).cast(pl.Int64).to_numpy()
+        return as_text(latest.filter(lengths > 0).explode(), self.column), lengths
+
+
+class FittedHistory(FittedLists):
+    """A `History` with the items that it knows."""
+
+    choice: History
+
+    def encode(self, values: pl.Series) -> RowLists:
+        """Lists of ids [N], the latest last, as lists of rows; unknown items are left out."""
+        return _known(super().encode(values))
+
+    def encode_items(self, items: RowLists, row_of: npt.NDArray[np.int32]) -> RowLists:
+        """The same for lists of catalogue rows [N], of which `row_of` gives the embedding rows; see `rows_of`."""
+        lengths = np.diff(items.offsets)
+        latest = np.repeat(lengths, lengths) - (np.arange(len(items.rows)) - np.repeat(items.offsets[:-1], lengths))
+        kept = latest <= self.choice.max_length
+        return _known(RowLists.of_lengths(row_of[items.rows[kept]], np.minimum(lengths, self.choice.max_length)))
+
+    def known(self, values: pl.Series) -> npt.NDArray[np.bool_]:
+        return np.diff(self.encode(values).offsets) > 0
+
+    def rows_of(self, ids: pl.Series) -> npt.NDArray[np.int32]:
+        """The embedding row of each item [N], `UNKNOWN_ROW` for one that training did not touch."""
+        return self.vocabulary.rows(as_text(ids, self.column))
+
+
+def _known(lists: RowLists) -> RowLists:
+    known = lists.rows != UNKNOWN_ROW
+    before = np.concatenate([[0], np.cumsum(known)])
+    return RowLists(before[lists.offsets], lists.rows[known])

@@ -1,0 +1,85 @@
+"""Where negatives come from besides the batch, and which of them are none."""
+
+import torch
+from torch import Tensor
+
+from shortlist.data.seen import Seen
+from shortlist.losses import Masked
+from shortlist.settings.training import SampledNegatives
+
+__all__ = ["KnownPositives", "NegativeSampler"]
+
+# Word2vec's power, between drawing all items alike and drawing them as often as they are touched.
+POPULARITY_POWER = 0.75
+
+
+class NegativeSampler:
+    """Draws a batch's negatives from the catalogue: some with equal chances, some by popularity.
+
+    `counts` [N] say how often training touched each item.
+    """
+
+    def __init__(self, counts: Tensor, settings: SampledNegatives) -> None:
+        self._uniform = settings.uniform_negatives
+        self._popular = settings.popular_negatives
+        self._num_items = len(counts)
+        self._counts = counts.double()
+        self._cumulated = self._counts.pow(POPULARITY_POWER).cumsum(0)
+
+    @property
+    def size(self) -> int:
+        """How many are drawn for each batch."""
+        return self._uniform + self._popular
+
+    def draw(self, num_batches: int, generator: torch.Generator) -> Tensor:
+        """Item rows [num_batches, size] int64, with replacement; the generator is the processor's."""
+        uniform = torch.randint(self._num_items, (num_batches, self._uniform), generator=generator)
+        chance = torch.rand((num_batches, self._popular), generator=generator, dtype=torch.float64)
+        device = self._cumulated.device
+        popular = torch.searchsorted(self._cumulated, chance.to(device) * self._cumulated[-1], right=True)
+        return torch.cat([uniform.to(device), popular.clamp(max=self._num_items - 1)], dim=1)
+
+    def log_q(self, batch_size: int) -> Tensor:
+        """The log of each item's share among the candidates of a batch [N] float32, as it is expected.
+
+        A batch of B events and M draws holds item j in the mean B·p_j + M_uniform / N + M_popular·π_j times, p_j being
+        its share of the events and π_j its chance in a draw by popularity; the share is that over B + M. It is -inf for
+        an item that can stand in no batch.
+        """
+        by_popularity = self._cumulated.diff(prepend=self._cumulated.new_zeros(1)) / self._cumulated[-1]
+        expected = (
+            batch_size * self._counts / self._counts.sum()
+            + self._uniform / self._num_items
+            + self._popular * by_popularity
+        )
+        return (expected / (batch_size + self.size)).log().float()
+
+
+class KnownPositives:
+    """What each user touched in training, on the device: for other events of the user these are no negatives."""
+
+    def __init__(self, seen: Seen, num_items: int, device: torch.device | str = "cpu") -> None:
+        self._offsets = torch.from_numpy(seen.offsets).to(device)
+        self._items = torch.from_numpy(seen.item_rows).to(device)
+        self._column_of = torch.full((num_items,), -1, device=device)
+
+    def among(self, users: Tensor, own_items: Tensor, candidates: Tensor | None) -> Masked:
+        """The pairs of a row and a column to leave out, for rows [P] of these users.
+
+        `candidates` [U] are the item rows of the columns, None where they are the whole catalogue; a row's own item
+        stays.
+        """
+        starts = self._offsets.index_select(0, users)
+        lengths = self._offsets.index_select(0, users + 1) - starts
+        row = torch.repeat_interleave(lengths)
+        first = lengths.cumsum(0) - lengths
+        places = torch.arange(len(row), device=row.device) + (starts - first).index_select(0, row)
+        items = self._items.index_select(0, places)
+        kept = items != own_items.index_select(0, row)
+        column = items
+        if candidates is not None:
+            self._column_of[candidates] = torch.arange(len(candidates), device=row.device)
+            column = self._column_of.index_select(0, items)
+            self._column_of[candidates] = -1
+            kept &= column >= 0
+        return Masked(row[kept], column[kept])

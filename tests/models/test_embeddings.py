@@ -1,0 +1,101 @@
+import numpy as np
+import pytest
+import torch
+from hypothesis import given, settings
+from hypothesis import strategies as st
+from torch import Tensor
+
+from shortlist.features import RowLists
+from shortlist.features.history import Pooling
+from shortlist.models import Columns, EmbeddingTable, PooledHistory
+
+POOLINGS: list[Pooling] = ["mean", "recency", "attention"]
+
+
+def pooled(pooling: Pooling, *, dropout: float = 0.0, half_life: float = 1.0, num_rows: int = 5) -> PooledHistory:
+    """A table whose row n holds (n, 1); its scores, where it has any, are the logs of 1, 1, 1, 3, 1."""
+    module = PooledHistory(num_rows, 2, dropout, pooling, half_life)
+    with torch.no_grad():
+        module.weight.copy_(torch.stack([torch.arange(num_rows), torch.ones(num_rows)], dim=1))
+        if module.scores is not None:
+            module.scores.zero_()
+            module.scores[3] = torch.tensor(3.0).log()
+    return module
+
+
+def both_forms(lists: list[list[int]]) -> tuple[object, Tensor]:
+    lengths = np.array([len(rows) for rows in lists])
+    encoded = RowLists.of_lengths(np.array([row for rows in lists for row in rows], np.int32), lengths)
+    return Columns({"x": encoded}).take(torch.arange(len(lists)))["x"], torch.from_numpy(encoded.padded())
+
+
+# The history 2, 3, 4, the latest being 4. Recency, half-life 1: (2 · 1/4 + 3 · 1/2 + 4) / (7/4). Attention weighs row 3
+# three times as much as the others: (2 + 3 · 3 + 4) / 5.
+@pytest.mark.parametrize(("pooling", "expected"), [("mean", 3.0), ("recency", 24 / 7), ("attention", 3.0)])
+def test_a_history_worked_by_hand(pooling: Pooling, expected: float) -> None:
+    bag, padded = both_forms([[2, 3, 4], [], [3]])
+    for form in (bag, padded):
+        vectors = pooled(pooling).eval()(form)
+        torch.testing.assert_close(vectors, torch.tensor([[expected, 1.0], [0.0, 0.0], [3.0, 1.0]]))
+
+
+@settings(deadline=None, max_examples=30)
+@given(data=st.data(), pooling=st.sampled_from(POOLINGS))
+def test_both_forms_give_the_same_vectors_and_gradients(data: st.DataObject, pooling: Pooling) -> None:
+    lists = data.draw(st.lists(st.lists(st.integers(2, 8), max_size=5), min_size=1, max_size=6))
+    module = PooledHistory(9, 3, 0.0, pooling, 2.5)
+    with torch.no_grad():
+        for parameter in module.parameters():
+            parameter.normal_(generator=torch.Generator().manual_seed(1))
+    found = []
+    for form in both_forms(lists):
+        module.zero_grad()
+        vectors = module(form)
+        (vectors * torch.arange(1.0, 4.0)).sum().backward()
+        found.append([vectors.detach(), *(p.grad.clone() for p in module.parameters() if p.grad is not None)])
+    for one, other in zip(*found, strict=True):
+        torch.testing.assert_close(one, other)
+
+
+@pytest.mark.parametrize("scale", [1.0, 1e4])
+def test_attention_takes_scores_of_any_size(scale: float) -> None:
+    module = pooled("attention")
+    assert module.scores is not None
+    with torch.no_grad():
+        module.scores.copy_(scale * torch.tensor([0.0, 0.0, -1.0, 1.0, -1.0]))
+    for form in both_forms([[2, 3, 4]]):
+        vectors = module(form)
+        share = torch.softmax(scale * torch.tensor([-1.0, 1.0, -1.0]), 0) @ torch.tensor([2.0, 3.0, 4.0])
+        torch.testing.assert_close(vectors, torch.stack([share, torch.tensor(1.0)]).unsqueeze(0))
+
+
+@pytest.mark.parametrize("pooling", POOLINGS)
+def test_dropout_leaves_items_out_in_training_alone(pooling: Pooling) -> None:
+    lists = [[2, 3, 4]] * 4_000
+    module = pooled(pooling, dropout=0.5, half_life=1e9)
+    for form in both_forms(lists):
+        torch.manual_seed(0)
+        vectors = module.train()(form)
+        empty = (vectors[:, 1] == 0).double().mean().item()
+        assert empty == pytest.approx(1 / 8, abs=0.02)  # all three are left out
+        assert len(vectors.unique(dim=0)) > 3
+        assert len(module.eval()(form).unique(dim=0)) == 1
+
+
+def test_recency_goes_by_the_whole_history_whatever_is_dropped() -> None:
+    module = pooled("recency", dropout=0.5, half_life=1.0).train()
+    for form in both_forms([[2, 4]] * 500):
+        torch.manual_seed(0)
+        kept = {tuple(round(x, 4) for x in row) for row in module(form).tolist()}
+        assert kept == {(0.0, 0.0), (2.0, 1.0), (4.0, 1.0), (round(10 / 3, 4), 1.0)}
+
+
+def test_dropped_ids_look_at_the_unknown_row() -> None:
+    table = EmbeddingTable(3, 1, dropout=0.25)
+    with torch.no_grad():
+        table.weight.copy_(torch.tensor([[7.0], [1.0], [2.0]]))
+    rows = torch.tensor([1, 2] * 4_000)
+    torch.manual_seed(0)
+    dropped = (table.train()(rows)[:, 0] == 7).double().mean().item()
+    assert dropped == pytest.approx(0.25, abs=0.02)
+    torch.testing.assert_close(table.eval()(rows)[:, 0], rows.float())
