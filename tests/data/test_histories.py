@@ -1,3 +1,6 @@
+from collections.abc import Mapping
+from typing import Any
+
 import numpy as np
 import pytest
 from hypothesis import given, settings
@@ -11,7 +14,7 @@ from shortlist.errors import SettingsError
 CLICKS = {"user": ["ann", "ann", "bob", "ann"], "sku": ["tea", "jam", "jam", "tea"], "at": [5, 3, 4, 5]}
 
 
-def dataset(clicks: dict[str, list[object]] | None = None, **roles: str) -> sl.Dataset:
+def dataset(clicks: Mapping[str, Any] | None = None, **roles: Any) -> sl.Dataset:
     items = {"sku": ["jam", "tea", "rye"]}
     return sl.Dataset(clicks or CLICKS, items=items, query_id="user", item_id="sku", **roles)
 
@@ -55,9 +58,7 @@ def test_before_wants_times() -> None:
 
 @settings(deadline=None, max_examples=50)
 @given(
-    rows=st.lists(
-        st.tuples(st.integers(0, 3), st.sampled_from(["jam", "tea", "rye"]), st.integers(-3, 3)), min_size=1
-    )
+    rows=st.lists(st.tuples(st.integers(0, 3), st.sampled_from(["jam", "tea", "rye"]), st.integers(-3, 3)), min_size=1)
 )
 def test_what_came_before_is_what_a_loop_over_all_events_finds(rows: list[tuple[int, str, int]]) -> None:
     users, items, times = (list(column) for column in zip(*rows, strict=True))

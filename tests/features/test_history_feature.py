@@ -31,7 +31,10 @@ def test_lists_of_ids_become_rows_in_their_order_and_unknown_items_fall_out() ->
 
 
 def test_the_latest_items_count() -> None:
-    assert fitted(max_length=2).encode(pl.Series([["jam", "tea", "jam"], ["tea"]])).padded().tolist() == [[3, 2], [3, 0]]
+    assert fitted(max_length=2).encode(pl.Series([["jam", "tea", "jam"], ["tea"]])).padded().tolist() == [
+        [3, 2],
+        [3, 0],
+    ]
 
 
 def test_lists_of_catalogue_rows_are_encoded_as_their_ids_are() -> None:
@@ -94,7 +97,7 @@ def test_an_item_has_no_history() -> None:
         ({"dropout": 1.0}, "dropout should be less than 1, but it is 1.0"),
         ({"half_life": 0.0}, "half_life should be greater than 0, but it is 0.0"),
         ({"max_length": 0}, "max_length should be greater than 0, but it is 0"),
-        ({"pooling": "last"}, "pooling should be 'mean', 'recency' or 'attention', but it is 'last'"),
+        ({"pooling": "last"}, "pooling should be 'mean', 'sqrt', 'recency' or 'attention', but it is 'last'"),
     ],
 )
 def test_what_cannot_be_is_refused(fields: dict[str, object], text: str) -> None:

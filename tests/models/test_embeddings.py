@@ -9,7 +9,7 @@ from shortlist.features import RowLists
 from shortlist.features.history import Pooling
 from shortlist.models import Columns, EmbeddingTable, PooledHistory
 
-POOLINGS: list[Pooling] = ["mean", "recency", "attention"]
+POOLINGS: list[Pooling] = ["mean", "sqrt", "recency", "attention"]
 
 
 def pooled(pooling: Pooling, *, dropout: float = 0.0, half_life: float = 1.0, num_rows: int = 5) -> PooledHistory:
@@ -31,12 +31,15 @@ def both_forms(lists: list[list[int]]) -> tuple[object, Tensor]:
 
 # The history 2, 3, 4, the latest being 4. Recency, half-life 1: (2 · 1/4 + 3 · 1/2 + 4) / (7/4). Attention weighs row 3
 # three times as much as the others: (2 + 3 · 3 + 4) / 5.
-@pytest.mark.parametrize(("pooling", "expected"), [("mean", 3.0), ("recency", 24 / 7), ("attention", 3.0)])
-def test_a_history_worked_by_hand(pooling: Pooling, expected: float) -> None:
+@pytest.mark.parametrize(
+    ("pooling", "expected", "ones"),
+    [("mean", 3.0, 1.0), ("sqrt", 9 / 3**0.5, 3**0.5), ("recency", 24 / 7, 1.0), ("attention", 3.0, 1.0)],
+)
+def test_a_history_worked_by_hand(pooling: Pooling, expected: float, ones: float) -> None:
     bag, padded = both_forms([[2, 3, 4], [], [3]])
     for form in (bag, padded):
         vectors = pooled(pooling).eval()(form)
-        torch.testing.assert_close(vectors, torch.tensor([[expected, 1.0], [0.0, 0.0], [3.0, 1.0]]))
+        torch.testing.assert_close(vectors, torch.tensor([[expected, ones], [0.0, 0.0], [3.0, 1.0]]))
 
 
 @settings(deadline=None, max_examples=30)

@@ -23,7 +23,7 @@ OPTIONS: list[dict[str, Any]] = [
     {"layers": [9, 5]},
     {"layers": [9, 7, 5], "activation": "gelu", "dropout": 0.5, "normalize": True, "item_bias": True},
 ]
-POOLINGS: tuple[Pooling | None, ...] = (None, "mean", "recency", "attention")
+POOLINGS: tuple[Pooling | None, ...] = (None, "mean", "sqrt", "recency", "attention")
 
 
 @pytest.fixture(scope="module")
@@ -95,9 +95,7 @@ def assert_same(tower: Tower, graph: bytes, weights: bytes, columns: Mapping[str
 
 
 @pytest.mark.parametrize(("rows", "longest"), [(1, 0), (1, 1), (1, 4), (2, 3), (300, 0), (300, 9)])
-def test_onnx_runtime_gives_the_vectors_of_torch(
-    saved: Saved, rows: int, longest: int
-) -> None:
+def test_onnx_runtime_gives_the_vectors_of_torch(saved: Saved, rows: int, longest: int) -> None:
     model, towers = saved
     generator = np.random.default_rng(rows + longest)
     queries = random_columns(model.features.query, rows, generator, longest)

@@ -63,7 +63,9 @@ def test_a_known_user_is_asked_for_with_all_that_was_touched(run: sl.Run, bundle
         touched = torch.from_numpy(rows_of_items(run)[histories.by_user(user)[-6:]])
         bag = Bag(touched, torch.zeros(len(touched), dtype=torch.int64), torch.tensor([len(touched)]))
         with torch.inference_mode():
-            query = run.model.encode_queries({"lookup_user_id": torch.tensor([row_of(run, user)]), "history_item_id": bag})
+            query = run.model.encode_queries(
+                {"lookup_user_id": torch.tensor([row_of(run, user)]), "history_item_id": bag}
+            )
         scores = (query[0] @ torch.from_numpy(run.item_vectors()).t())[0].numpy()
         scores[run.split.seen.by_user(user)] = -np.inf
         found = shop.recommend({"user_id": user}, k=3)

@@ -178,7 +178,7 @@ class TestExactlyOne:
         [
             (
                 {"split": {"random": {}}},
-                "split: exactly one of random, time, leave_last_out, cold_items, held_out_users must be named, but "
+                "split: exactly one of random, time, leave_last_out, cold_items, held_out_users, given must be named, but "
                 "random, time is.",
             ),
             (

@@ -1,3 +1,4 @@
+import copy
 import dataclasses
 import math
 from collections.abc import Callable, Iterator
@@ -115,6 +116,16 @@ def test_validation_between_epochs_does_not_change_the_training(events: Events) 
     assert losses(quiet) == losses(watched)
     for name, values in weights.items():
         assert torch.equal(values, again[name])
+
+
+def test_a_training_cut_short_is_the_beginning_of_the_whole(events: Events) -> None:
+    training = sl.Training(epochs=5, batch_size=20, watch="nothing", decay="cosine")
+    model = sl.TwoTower(events.tables.features, [6, 4])
+    whole, _ = train_once(events, model=copy.deepcopy(model), training=training)
+    optimizer = make_optimizer(sl.Adagrad(), model)
+    short = fit(model, events, loss=in_batch_softmax, optimizer=optimizer, training=training, stop_after=2)
+    assert losses(short) == losses(whole)[:2]
+    assert (short.best_epoch, short.stopped_early) == (2, False)
 
 
 def test_training_lowers_the_loss(events: Events) -> None:

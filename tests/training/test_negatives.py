@@ -1,4 +1,5 @@
 import math
+from typing import Any
 
 import numpy as np
 import pytest
@@ -14,7 +15,7 @@ from shortlist.training import Events, KnownPositives, NegativeSampler, Tables
 COUNTS = torch.tensor([16, 1, 0, 0])
 
 
-def sampler(**fields: int) -> NegativeSampler:
+def sampler(**fields: Any) -> NegativeSampler:
     return NegativeSampler(COUNTS, SampledNegatives(**fields))
 
 
@@ -94,17 +95,13 @@ def test_draws_after_those_skipped_are_the_same(monkeypatch: pytest.MonkeyPatch,
 
 def test_two_epochs_draw_differently() -> None:
     events, generator = shop_events(MIXED), torch.Generator().manual_seed(0)
-    first, second = (
-        [batch.item_rows.tolist() for batch in events.epoch(20, generator, None)] for _ in range(2)
-    )
+    first, second = ([batch.item_rows.tolist() for batch in events.epoch(20, generator, None)] for _ in range(2))
     assert first != second
 
 
 @settings(deadline=None, max_examples=20)
 @given(seed=st.integers(0, 2**32), batch_size=st.integers(1, 60), whole=st.booleans())
-def test_what_a_user_touched_at_other_times_is_masked_and_nothing_else(
-    seed: int, batch_size: int, whole: bool
-) -> None:
+def test_what_a_user_touched_at_other_times_is_masked_and_nothing_else(seed: int, batch_size: int, whole: bool) -> None:
     events, data = shop_events(known=True), shop()
     events.whole_catalogue = whole
     touched = Seen.of(data)
@@ -115,7 +112,9 @@ def test_what_a_user_touched_at_other_times_is_masked_and_nothing_else(
         found = set(zip(masked.row.tolist(), masked.column.tolist(), strict=True))
         expected = {
             (row, column)
-            for row, (user, own) in enumerate(zip(batch.user_rows.tolist(), batch.positives.column.tolist(), strict=True))
+            for row, (user, own) in enumerate(
+                zip(batch.user_rows.tolist(), batch.positives.column.tolist(), strict=True)
+            )
             for column, item in enumerate(batch.item_rows.tolist())
             if column != own and item in touched.by_user(user)
         }

@@ -1,3 +1,5 @@
+from typing import Any
+
 import numpy as np
 import polars as pl
 import pytest
@@ -23,7 +25,7 @@ def lists_of(inputs: TowerInput) -> list[list[int]]:
     return [[row for row in rows if row] for rows in inputs.tolist()]
 
 
-def past(*, padded: bool, **fields: int) -> Past:
+def past(*, padded: bool, **fields: Any) -> Past:
     feature = sl.History("item", **fields).fit(pl.Series([7, 8, 9]))
     return Past([feature], HISTORIES, IDS, padded=padded)
 

@@ -49,7 +49,7 @@ def test_a_rate_that_a_captured_step_reads_is_changed_in_place() -> None:
 
 
 def test_what_cannot_be_is_refused() -> None:
-    with pytest.raises(SettingsError, match="warmup should be less than 1, but it is 1.0"):
+    with pytest.raises(SettingsError, match=r"warmup should be less than 1, but it is 1\.0"):
         sl.Training(warmup=1.0)
     with pytest.raises(SettingsError, match="decay should be 'none', 'linear' or 'cosine', but it is 'step'"):
         sl.Training(decay="step")  # type: ignore[arg-type]

@@ -66,11 +66,11 @@ def touched_before(data: Dataset) -> Rows:
     users, times = data.user_rows[order], data.times[order]
     new_user = np.diff(users, prepend=-1) != 0
     new_moment = new_user | (np.diff(times, prepend=0) != 0)
-    before = np.cumsum(in_history[order]) - in_history[order]  # entries of all users before each event
+    before: Rows = np.cumsum(in_history[order]) - in_history[order]  # entries of all users before each event
     starts = np.flatnonzero(new_user)
     moments = np.flatnonzero(new_moment)
-    of_user = np.repeat(before[starts], np.diff(starts, append=len(order)))
-    of_moment = np.repeat(before[moments], np.diff(moments, append=len(order)))
+    of_user: Rows = np.repeat(before[starts], np.diff(starts, append=len(order)))
+    of_moment: Rows = np.repeat(before[moments], np.diff(moments, append=len(order)))
     counts = np.empty(len(order), np.int64)
     counts[order] = of_moment - of_user
     return counts

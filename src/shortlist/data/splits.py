@@ -6,26 +6,30 @@ is always cut from what would be training, so that a model can be chosen without
 
 import dataclasses
 import hashlib
+from collections.abc import Callable
 from typing import Annotated, Any
 
 import numpy as np
 import numpy.typing as npt
+import polars as pl
 from pydantic import Field
 
 from shortlist.choice import Number, Seed, choice
 from shortlist.data.dataset import Dataset
 from shortlist.data.histories import Histories
 from shortlist.data.seen import Seen
-from shortlist.errors import DataError
+from shortlist.errors import DataError, shorten
 
 __all__ = [
     "ColdItems",
+    "GivenParts",
     "HeldOutUsers",
     "LeaveLastOut",
     "RandomSplit",
     "Split",
     "SplitChoice",
     "TimeSplit",
+    "split_as_given",
     "split_by_time",
     "split_cold_items",
     "split_held_out_users",
@@ -33,6 +37,7 @@ __all__ = [
     "split_random",
 ]
 
+PARTS = ("train", "validation", "test")
 Share = Annotated[Number, Field(gt=0, lt=1)]
 ShareOrNone = Annotated[Number, Field(ge=0, lt=1)]
 
@@ -86,7 +91,20 @@ class HeldOutUsers:
     seed: Seed = 0
 
 
-SplitChoice = RandomSplit | TimeSplit | LeaveLastOut | ColdItems | HeldOutUsers
+@choice
+class GivenParts:
+    """A column of the events says which part each belongs to: "train", "validation" or "test".
+
+    Where nothing is a validation event, `validation` is the share of all events that is drawn from the training events
+    with the seed: published splits often bring a test alone.
+    """
+
+    column: str
+    validation: ShareOrNone = 0.0
+    seed: Seed = 0
+
+
+SplitChoice = RandomSplit | TimeSplit | LeaveLastOut | ColdItems | HeldOutUsers | GivenParts
 
 
 @dataclasses.dataclass(frozen=True)
@@ -95,7 +113,7 @@ class Split:
 
     `validation` is None where none was asked for. `notes` says in sentences what the reader of a result should
     know, such as how many users could not be split. `known` are events of held-out users that are neither trained on
-    nor to be found: their history.
+    nor to be found: their history. `join` makes the same split with the validation events in training; see `joined`.
     """
 
     train: Dataset
@@ -104,6 +122,17 @@ class Split:
     choice: SplitChoice
     notes: tuple[str, ...] = ()
     known: Dataset | None = None
+    join: Callable[[], "Split"] | None = dataclasses.field(default=None, repr=False, compare=False)
+
+    def joined(self) -> "Split":
+        """The same test, with the validation events in training: what a model whose settings are chosen learns from.
+
+        Of held-out users whom the validation asked for, all events train. Raises `DataError` where there is no
+        validation part.
+        """
+        if self.validation is None or self.join is None:
+            raise DataError("This split has no validation events to join to the training; give it a share of them.")
+        return self.join()
 
     @property
     def fingerprint(self) -> str:
@@ -169,6 +198,8 @@ def split(data: Dataset, how: SplitChoice) -> Split:
             return split_cold_items(data, test=how.test, validation=how.validation, seed=how.seed)
         case HeldOutUsers():
             return split_held_out_users(data, test=how.test, validation=how.validation, known=how.known, seed=how.seed)
+        case GivenParts():
+            return split_as_given(data, how.column, validation=how.validation, seed=how.seed)
 
 
 def split_random(data: Dataset, *, test: float = 0.2, validation: float = 0.0, seed: int = 0) -> Split:
@@ -297,9 +328,53 @@ def split_held_out_users(
     is_known = out & (place < num_known)
     one_event = int((counts == 1).sum())
     notes = (f"{one_event} users have one event and were not held out.",) if one_event else ()
-    validation_rows = order[out & ~is_known & ~of_test] if validation else None
-    split = _cut(data, how, order[~out], validation_rows, order[of_test & ~is_known], notes)
-    return dataclasses.replace(split, known=data.take(order[is_known]).with_items_of(split.train))
+    to_find = {"validation": order[out & ~is_known & ~of_test], "test": order[of_test & ~is_known]}
+
+    def split_of(train: npt.NDArray[Any], known: npt.NDArray[Any], validation: npt.NDArray[Any] | None) -> Split:
+        parts = _cut(data, how, train, validation, to_find["test"], notes)
+        return dataclasses.replace(parts, known=data.take(known).with_items_of(parts.train))
+
+    split = split_of(order[~out], order[is_known], to_find["validation"] if validation else None)
+    return dataclasses.replace(split, join=lambda: split_of(order[~of_test], order[is_known & of_test], None))
+
+
+def split_as_given(data: Dataset, column: str, *, validation: float = 0.0, seed: int = 0) -> Split:
+    """Cut as a column of the events says: "train", "validation" or "test" each; see `GivenParts`.
+
+    Raises `DataError` for a column that is not there, for other words in it, where training or test would be empty,
+    and for a share of validation events where the column names some already.
+
+    >>> clicks = {"u": [1, 1, 2], "i": [7, 8, 7], "part": ["train", "test", "train"]}
+    >>> split_as_given(Dataset(clicks, query_id="u", item_id="i"), "part")
+    Split(train=2, test=1)
+    """
+    how = GivenParts(column, validation=validation, seed=seed)
+    if column not in data.events.columns:
+        raise DataError(
+            f"The interactions have no column {column!r} that could say which part each belongs to; they have "
+            f"{shorten(data.events.columns, 12)}."
+        )
+    parts = data.events[column].cast(pl.String)
+    rows = {part: np.flatnonzero((parts == part).fill_null(False).to_numpy()) for part in PARTS}
+    known = sum(len(of_part) for of_part in rows.values())
+    if known < len(parts):
+        strangers = parts.filter(~parts.is_in(PARTS).fill_null(False)).unique(maintain_order=True).to_list()
+        raise DataError(
+            f"interactions.{column} should say {', '.join(PARTS)} in every row, but {len(parts) - known} rows say "
+            f"{shorten(strangers)}. Correct them, or leave these rows out."
+        )
+    empty = [part for part in ("train", "test") if not len(rows[part])]
+    if empty:
+        raise DataError(f"interactions.{column} names no {empty[0]} event; both train and test are needed.")
+    if len(rows["validation"]) and validation:
+        raise DataError(
+            f"interactions.{column} names validation events, and validation={validation} asks for others; leave one."
+        )
+    if validation:
+        _, num_validation = _counts(data.num_events, len(rows["test"]) / data.num_events, validation)
+        shuffled = np.random.default_rng(seed).permutation(rows["train"])
+        rows["train"], rows["validation"] = np.sort(shuffled[num_validation:]), np.sort(shuffled[:num_validation])
+    return _cut(data, how, rows["train"], rows["validation"] if len(rows["validation"]) else None, rows["test"])
 
 
 def _counts(num_events: int, test: float, validation: float, what: str = "events") -> tuple[int, int]:
@@ -326,4 +401,8 @@ def _cut(
         # Without an items table, items that only the test knows were never there to be recommended.
         fit = fit.with_own_items()
     held_out = None if validation is None else data.take(validation).with_items_of(fit)
-    return Split(fit, held_out, data.take(test).with_items_of(fit), how, notes)
+
+    def join() -> Split:
+        return _cut(data, how, train if validation is None else np.append(train, validation), None, test, notes)
+
+    return Split(fit, held_out, data.take(test).with_items_of(fit), how, notes, join=join)

@@ -37,7 +37,11 @@ FitOn = Literal["train", "all", "unknown"]
 
 @dataclasses.dataclass(frozen=True)
 class Run:
-    """A trained model with all that it came from."""
+    """A trained model with all that it came from.
+
+    `history` is the training's, or where the model was then refitted the one that chose the epoch; `split` is what the
+    model learnt from, and `chosen_on` the split that a refitted model was chosen on.
+    """
 
     model: TwoTower
     split: Split
@@ -48,6 +52,7 @@ class Run:
     protocol: Protocol
     history: History
     fit_on: FitOn = "unknown"
+    chosen_on: Split | None = None
 
     def evaluate(
         self, data: Dataset | None = None, protocol: Protocol | None = None, *, beside: Beside | None = None
@@ -87,7 +92,8 @@ class Run:
     @property
     def watched(self) -> Dataset | None:
         """The events that the training's validations ranked."""
-        return {"validation": self.split.validation, "test": self.split.test}.get(self.training.watch)
+        split = self.chosen_on or self.split
+        return {"validation": split.validation, "test": split.test}.get(self.training.watch)
 
     def curve_baselines(self, assessment: Assessment) -> dict[str, float]:
         """What the baselines have in the decisive metric on the watched events; `assessment` is the test's."""
@@ -97,9 +103,9 @@ class Run:
             measured = assessment.baselines
         else:
             targets = Targets.of(self.watched, one_query=not self.model.features.event)
-            seen = self.split.seen_before(self.watched)
-            settings = assessment.beside.settings
-            measured = evaluate_baselines(self.split, targets, self.protocol, seen, settings).baselines
+            split = self.chosen_on or self.split
+            settings, seen = assessment.beside.settings, split.seen_before(self.watched)
+            measured = evaluate_baselines(split, targets, self.protocol, seen, settings).baselines
         metric = self.protocol.decisive(self.split.train.num_items)
         return {name: baseline.value(metric) for name, baseline in measured.items()}
 
@@ -110,7 +116,13 @@ class Run:
             "all": "The features were fitted on all events, test events too: their vocabularies and statistics leak.",
             "unknown": "The features were fitted by hand, and whether on training events alone is not known here.",
         }
-        return [*self.split.notes, *([of_features[self.fit_on]] if self.fit_on in of_features else [])]
+        notes = [*self.split.notes, *([of_features[self.fit_on]] if self.fit_on in of_features else [])]
+        if self.chosen_on is not None:
+            notes.append(
+                f"Validation events chose epoch {self.history.best_epoch}; the model was then trained anew up to it, "
+                "on training and validation events together."
+            )
+        return notes
 
     def item_vectors(self) -> npt.NDArray[np.float32]:
         """The vectors of the whole catalogue [N, D]."""

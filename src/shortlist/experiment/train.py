@@ -5,6 +5,7 @@ import functools
 import hashlib
 import inspect
 from collections.abc import Callable
+from typing import Any
 
 import torch
 from torch import Tensor
@@ -14,6 +15,7 @@ from shortlist.errors import SettingsError
 from shortlist.evaluation import Targets, VectorScores, evaluate
 from shortlist.experiment.run import FitOn, Run
 from shortlist.experiment.vectors import events_of, item_vectors, query_encoder
+from shortlist.features import fit_features
 from shortlist.losses import Positives, bpr, cosine_contrastive, full_softmax, in_batch_softmax, pairwise_hinge
 from shortlist.models import TwoTower
 from shortlist.settings import (
@@ -53,25 +55,18 @@ def train(
     measured. `progress` draws a bar on stderr; `on_epoch` is told of each epoch as it ends. `checkpointing` says where
     the training is written down on the way, and whether it goes on from there.
 
+    With `training.refit` it is then trained once more, on the validation events too and with features fitted on all of
+    these, up to the epoch that they chose; nothing hears of these epochs but the bar and the checkpoints.
+
     Raises `SettingsError` where `training.watch` names a part that the split does not have and where
     `training.metric` is not measured, `DataError` where no test event could be evaluated, `DivergedError` at the
     first loss or weight that is NaN or infinite, and `CheckpointError` for a checkpoint of another training.
     """
-    loss, optimizer = loss or InBatchSoftmax(), optimizer or Adagrad()
     training, protocol = training or Training(), protocol or Protocol()
     Targets.of(split.test)  # raises now rather than after hours of training
     decisive = protocol.decisive(split.train.num_items)
     training = _with_metric(training, protocol, decisive)
-    device = pick_device(training.device)
-    model = TwoTower.of(model.features, model.settings)
-    model.initialize(training.seed)  # on the CPU, so that a seed means the same weights everywhere
-    model.to(device)
-    tables = Tables(model.features, split.train, device)
-    events = events_of(split, split.train, tables, loss)
-    validate = _watch(model, tables, split, training, protocol)
-    checkpoints = None
-    if checkpointing is not None:
-        checkpoints = Checkpoints(checkpointing, _identity(model, split, loss, optimizer, training, device))
+    plan = _Plan(loss or InBatchSoftmax(), optimizer or Adagrad(), training, protocol, fit_on)
     with ProgressBar(training.metric or decisive, shown=progress) as bar:
         bar.expect(training.epochs)
 
@@ -80,31 +75,85 @@ def train(
             if on_epoch is not None:
                 on_epoch(epoch)
 
-        history = fit(
-            model,
-            events,
-            loss=_loss_function(loss),
-            optimizer=make_optimizer(optimizer, model),
-            training=training,
-            log_q=events.log_q(training.batch_size) if isinstance(loss, InBatchSoftmax) and loss.log_q else None,
-            validate=validate,
-            on_epoch=hear,
-            checkpoints=checkpoints,
-        )
+        run = _train_once(plan, model, split, checkpointing, hear)
+        if training.refit:
+            bar.start("refitting")
+            bar.expect(len(run.history.epochs) + run.history.best_epoch)
+            run = _refit(plan, run, checkpointing, bar.advance)
+    return run
+
+
+@dataclasses.dataclass(frozen=True)
+class _Plan:
+    """What all trainings of one call share."""
+
+    loss: AnyLoss
+    optimizer: AnyOptimizer
+    training: Training
+    protocol: Protocol
+    fit_on: FitOn
+
+
+def _train_once(
+    plan: _Plan,
+    model: TwoTower,
+    split: Split,
+    checkpointing: Checkpointing | None,
+    on_epoch: Callable[[Epoch], None],
+    stop_after: int | None = None,
+) -> Run:
+    loss, training = plan.loss, plan.training
+    device = pick_device(training.device)
+    model = TwoTower.of(model.features, model.settings)
+    model.initialize(training.seed)  # on the CPU, so that a seed means the same weights everywhere
+    model.to(device)
+    tables = Tables(model.features, split.train, device)
+    events = events_of(split, split.train, tables, loss)
+    checkpoints = None
+    if checkpointing is not None:
+        checkpoints = Checkpoints(checkpointing, _identity(plan, model, split, device))
+    history = fit(
+        model,
+        events,
+        loss=_loss_function(loss),
+        optimizer=make_optimizer(plan.optimizer, model),
+        training=training,
+        log_q=events.log_q(training.batch_size) if isinstance(loss, InBatchSoftmax) and loss.log_q else None,
+        validate=_watch(model, tables, split, training, plan.protocol),
+        on_epoch=on_epoch,
+        checkpoints=checkpoints,
+        stop_after=stop_after,
+    )
     model.eval()
-    return Run(model, split, tables, loss, optimizer, training, protocol, history, fit_on)
+    return Run(model, split, tables, loss, plan.optimizer, training, plan.protocol, history, plan.fit_on)
 
 
-def _identity(
-    model: TwoTower, split: Split, loss: AnyLoss, optimizer: AnyOptimizer, training: Training, device: torch.device
-) -> str:
+def _refit(plan: _Plan, chosen: Run, checkpointing: Checkpointing | None, on_epoch: Callable[[Epoch], None]) -> Run:
+    """The same training on training and validation events together, up to the epoch that the latter chose."""
+    split, features = chosen.split.joined(), chosen.model.features
+    if chosen.fit_on != "all":
+        query: list[Any] = [feature.choice for feature in features.query]
+        item: list[Any] = [feature.choice for feature in features.item]
+        features = fit_features(query, item, on=split.train)
+    if checkpointing is not None:
+        path = checkpointing.path.with_name(f"{checkpointing.path.name}.refit")
+        checkpointing = dataclasses.replace(checkpointing, path=path)
+    training = dataclasses.replace(plan.training, watch="nothing", patience=None, metric=None, refit=False)
+    model = TwoTower.of(features, chosen.model.settings)
+    again = dataclasses.replace(plan, training=training)
+    run = _train_once(again, model, split, checkpointing, on_epoch, stop_after=chosen.history.best_epoch)
+    return dataclasses.replace(run, training=plan.training, history=chosen.history, chosen_on=chosen.split)
+
+
+def _identity(plan: _Plan, model: TwoTower, split: Split, device: torch.device) -> str:
     """What is trained on what, as a SHA-256: a checkpoint of anything else is refused.
 
     Only its length may change, where the learning rate does not hang on it.
     """
+    training = plan.training
     if training.decay == "none" and not training.warmup:
         training = dataclasses.replace(training, epochs=1)
-    what = [model.features.to_json(), model.settings, loss, optimizer, training, device]
+    what = [model.features.to_json(), model.settings, plan.loss, plan.optimizer, training, device]
     return hashlib.sha256(f"{what} {split.fingerprint}".encode()).hexdigest()
 
 
@@ -118,7 +167,7 @@ def _with_metric(training: Training, protocol: Protocol, decisive: str) -> Train
 
 def _loss_function(choice: AnyLoss) -> Callable[[Tensor, Tensor, Positives], Tensor]:
     """The function of arrays that the choice names, with what it says about it."""
-    functions = {
+    functions: dict[type[Any], Callable[..., Tensor]] = {
         InBatchSoftmax: in_batch_softmax,
         FullSoftmax: full_softmax,
         Bpr: bpr,

@@ -57,15 +57,14 @@ class Features:
     @classmethod
     def from_json(cls, saved: Mapping[str, Any]) -> "Features":
         """The features that `to_json` described."""
-        return cls(
-            **{
-                field.name: tuple(
-                    FEATURE_KINDS[entry["kind"]](**entry["choice"]).restore(entry["state"])
-                    for entry in saved.get(field.name, ())  # bundles from before histories have none
-                )
-                for field in dataclasses.fields(cls)
-            }
-        )
+        fitted: dict[str, Any] = {
+            field.name: tuple(
+                FEATURE_KINDS[entry["kind"]](**entry["choice"]).restore(entry["state"])
+                for entry in saved.get(field.name, ())  # bundles from before histories have none
+            )
+            for field in dataclasses.fields(cls)
+        }
+        return cls(**fitted)
 
 
 def fit_features(query: Sequence[AnyFeature], item: Sequence[AnyFeature], *, on: Dataset) -> Features:

@@ -14,7 +14,7 @@ from shortlist.features.lists import UNKNOWN_ROW, FittedLists
 
 __all__ = ["FittedHistory", "History"]
 
-Pooling = Literal["mean", "recency", "attention"]
+Pooling = Literal["mean", "sqrt", "recency", "attention"]
 
 
 @choice
@@ -26,7 +26,8 @@ class History:
     it ends at the cut; under other splits, which mix the times, it is all of the user's other events. A served query
     brings the history that the bundle keeps of its user, and whatever it gives itself.
 
-    `pooling` "mean" weighs all alike; "recency" halves an item's weight for every `half_life` items that came after
+    `pooling` "mean" weighs all alike; "sqrt" divides their sum by the square root of their number instead, so that the
+    length of a history is told too; "recency" halves an item's weight for every `half_life` items that came after
     it; "attention" learns a weight for each item (a softmax over the history of one learnt score an item). `dropout`
     is the chance of each item to be left out of a history in training, anew in every step: a history then says less
     than all, which keeps a model from learning histories by heart. The latest `max_length` items count, but for those

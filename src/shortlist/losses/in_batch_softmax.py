@@ -65,4 +65,6 @@ def in_batch_softmax(
     )
     if own_bias is None or remove_accidental_hits:
         return loss
-    return loss - (1 - label_smoothing) * torch.dot(weights, own_bias)  # the own item counts n times among the candidates, once above
+    return loss - (1 - label_smoothing) * torch.dot(
+        weights, own_bias
+    )  # the own item counts n times among the candidates, once above

@@ -1,4 +1,4 @@
-"""The kernel of every loss over scores of rows and columns: rows in tiles, gradients formed while scores are at hand."""
+"""The kernel of every loss over scores: rows in tiles, and both gradients formed while the scores are at hand."""
 
 import functools
 from collections.abc import Callable

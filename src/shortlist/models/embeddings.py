@@ -55,8 +55,9 @@ class MeanOfLists(EmbeddingTable):
 class PooledHistory(EmbeddingTable):
     """The weighted mean vector of each history, [B, width]; zeros for an empty one. The latest item stands last.
 
-    Weights are equal ("mean"), halve for every `half_life` items that come after ("recency"), or are a softmax over
-    one learnt score for each row ("attention"). In training `dropout` is the chance of each item to be left out.
+    Weights are equal ("mean", and "sqrt", which divides by the root of their number), halve for every `half_life` items
+    that come after ("recency"), or are a softmax over one learnt score for each row ("attention"). In training
+    `dropout` is the chance of each item to be left out.
     """
 
     def __init__(self, num_rows: int, width: int, dropout: float, pooling: Pooling, half_life: float) -> None:
@@ -86,7 +87,7 @@ class PooledHistory(EmbeddingTable):
             vectors = self.look_up(rows) * weights.unsqueeze(1)
         sums = torch.zeros(size, self.weight.shape[1], dtype=vectors.dtype, device=vectors.device)
         sums = sums.index_add(0, owner, vectors)
-        return sums / totals.clamp(min=torch.finfo(totals.dtype).tiny).unsqueeze(1)
+        return sums / self._divisor(totals).unsqueeze(1)
 
     def _of_padded(self, lists: Tensor) -> Tensor:
         """Of lists [B, L] filled up with 0, as a GPU and a saved tower take them."""
@@ -104,9 +105,14 @@ class PooledHistory(EmbeddingTable):
                 weights = (torch.where(filled, weights, lowest) - highest).exp()
             shares = shares * weights
         vectors = self.look_up(lists.flatten()).reshape(*lists.shape, -1)
-        totals = shares.sum(dim=1, keepdim=True).clamp(min=torch.finfo(shares.dtype).tiny)
-        pooled: Tensor = (vectors * shares.unsqueeze(2)).sum(dim=1) / totals
+        totals = shares.sum(dim=1, keepdim=True)
+        pooled: Tensor = (vectors * shares.unsqueeze(2)).sum(dim=1) / self._divisor(totals)
         return pooled
+
+    def _divisor(self, totals: Tensor) -> Tensor:
+        """What the weighted sums are divided by; never 0."""
+        totals = totals.clamp(min=torch.finfo(totals.dtype).tiny)
+        return totals.sqrt() if self.pooling == "sqrt" else totals
 
     def _weights(self, rows: Tensor, later: Tensor) -> Tensor | None:
         """What each item [M] weighs, or the log of it for "attention"; `later` counts the items that came after it."""

@@ -56,6 +56,8 @@ def evaluate_bundle(
         return _assess_events(bundle, to_frame(events, "events"), protocol)
     data = _load(bundle) if data is None else data
     split = cut(data, SplitSettings.model_validate(bundle.experiment["split"]).chosen)
+    if bundle.experiment["training"]["schedule"].get("refit"):
+        split = split.joined()
     if split.fingerprint != bundle.data["fingerprint"]:
         raise BundleError(
             f"The data is not what this bundle was trained on (fingerprint {split.fingerprint[:12]}…, "

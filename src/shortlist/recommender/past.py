@@ -15,7 +15,7 @@ Rows = npt.NDArray[np.int64]
 class PastEncoder:
     """Encodes histories for the history features of a bundle's query tower; it may have none of them.
 
-    `histories` are those of the bundle's users unless others are given; a bundle that was saved without them knows none.
+    `histories` are those of the bundle's users unless others are given; a bundle saved without them knows none.
     """
 
     def __init__(self, bundle: Bundle, histories: Histories | None = None) -> None:

@@ -85,7 +85,9 @@ def read_queries(
     told = np.logical_or.reduce([nothing, *(said[f.name] for f in features if f.column != query_id)])
     touched = np.logical_or.reduce([nothing, *(np.diff(lists.offsets) > 0 for lists in past.values())])
     kinds = np.select([known, told, touched], [0, 1, 2], 3)
-    return Queries({**encode(features, whole), **past}, kinds, {c: f for c, f in filled.items() if c != query_id}, unknown)
+    return Queries(
+        {**encode(features, whole), **past}, kinds, {c: f for c, f in filled.items() if c != query_id}, unknown
+    )
 
 
 def columns_read(features: Sequence[FittedFeature], query_id: str) -> list[str]:

@@ -12,7 +12,7 @@ import tomli_w
 from pydantic import BaseModel, BeforeValidator, ConfigDict, Field, PlainSerializer, ValidationError, model_validator
 
 from shortlist.choice import explain
-from shortlist.data import ColdItems, DataSource, HeldOutUsers, LeaveLastOut, RandomSplit, TimeSplit
+from shortlist.data import ColdItems, DataSource, GivenParts, HeldOutUsers, LeaveLastOut, RandomSplit, TimeSplit
 from shortlist.errors import SettingsError, shorten
 from shortlist.features import FEATURE_KINDS, AnyFeature, Features
 from shortlist.settings.evaluation import Protocol
@@ -68,6 +68,7 @@ class SplitSettings(_OneOf):
     leave_last_out: LeaveLastOut | None = None
     cold_items: ColdItems | None = None
     held_out_users: HeldOutUsers | None = None
+    given: GivenParts | None = None
 
 
 def _read_feature(value: Any) -> Any:

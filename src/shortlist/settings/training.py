@@ -177,6 +177,10 @@ class Training:
     improved for that many validations, and the best weights are taken back; this needs `watch="validation"`,
     since a model chosen on its test events has no honest test any more. `seed` fixes weights, order and dropout.
 
+    With `refit` the model is then trained anew on training and validation events together, up to the epoch that the
+    validation chose: the latest events are the ones that a served model needs most. What the validation saw is told
+    by the history; the result is measured on the test events, which chose nothing.
+
     The learning rate is the optimiser's; over the first `warmup` share of the steps it grows to that from nothing, and
     with a `decay` it falls to nothing over the rest, evenly ("linear") or along half a cosine. A falling rate ends in
     weights that need no averaging; it makes `epochs` a choice that matters.
@@ -192,6 +196,7 @@ class Training:
     watch: Literal["validation", "test", "nothing"] = "validation"
     patience: Positive | None = None
     metric: str | None = None
+    refit: bool = False
     decay: Literal["none", "linear", "cosine"] = "none"
     warmup: Annotated[Number, Field(ge=0, lt=1)] = 0.0
     seed: Seed = 0
@@ -203,6 +208,11 @@ class Training:
             raise SettingsError(
                 f'patience (early stopping) needs watch="validation", but watch is {self.watch!r}; a model chosen '
                 "on its test events has no honest test any more."
+            )
+        if self.refit and self.patience is None:
+            raise SettingsError(
+                "refit trains anew up to the epoch that the validation events chose, which needs patience; set it to "
+                "the number of epochs to try them all."
             )
 
 

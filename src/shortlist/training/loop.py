@@ -66,10 +66,12 @@ def fit(
     validate: Validate | None = None,
     on_epoch: Callable[[Epoch], None] | None = None,
     checkpoints: Checkpoints | None = None,
+    stop_after: int | None = None,
 ) -> History:
     """Train the model on the events as `training` says.
 
     `validate` ranks the watched events and returns their metrics; `on_epoch` hears of each epoch as it ends.
+    With `stop_after` it ends after so many epochs, the rest of the schedule as it is.
     With `training.patience` the model ends with its best weights. With `checkpoints` the training is written down on
     the way, and one that was written down before goes on from there: `on_epoch` hears of the epochs before it again.
     Ctrl-C and SIGTERM then end it at the next step, once that is written down, with `KeyboardInterrupt`.
@@ -93,7 +95,8 @@ def fit(
         best.take_up(place)
         for epoch in epochs:
             hear(epoch)
-        while len(epochs) < training.epochs and not best.done:
+        last = training.epochs if stop_after is None else min(stop_after, training.epochs)
+        while len(epochs) < last and not best.done:
             number = len(epochs) + 1
             started = time.perf_counter()
             order.set_state(place.order)
@@ -112,7 +115,7 @@ def fit(
             _take_up(pending, place, steps_before, number)
             trained = time.perf_counter()
             metrics = {}
-            if validate and (number % training.validate_every == 0 or number == training.epochs):
+            if validate and (number % training.validate_every == 0 or number == last):
                 model.eval()
                 metrics = validate()
             mean_loss, steps_done = place.total_loss / place.steps, steps_before + place.steps
@@ -127,7 +130,7 @@ def fit(
                 checkpoints.stop_if_asked()
         if checkpoints:  # what follows, an evaluation say, may fail, and the training should not be lost with it
             checkpoints.write(place, model, optimizer)
-    stopped = len(epochs) < training.epochs
+    stopped = len(epochs) < last
     history = History(tuple(epochs), best.restore(model) or len(epochs), stopped)
     _refuse_nonfinite(model, len(epochs))
     return history

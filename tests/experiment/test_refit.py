@@ -1,0 +1,115 @@
+"""Training anew on validation events too, once they have chosen the epoch."""
+
+import dataclasses
+from pathlib import Path
+
+import numpy as np
+import pytest
+import torch
+
+import shortlist as sl
+from shortlist.errors import DataError, SettingsError
+
+SCHEDULE = sl.Training(epochs=6, batch_size=32, validate_every=6, patience=6, decay="cosine", seed=1)
+
+
+def world() -> sl.Dataset:
+    sizes = {"num_groups": 3, "users_per_group": 12, "items_per_group": 10, "train_events": 5, "test_events": 2}
+    return sl.synthetic.TasteWorld(**sizes).data()
+
+
+def train(split: sl.Split, training: sl.Training, **options: object) -> sl.Run:
+    features = sl.fit_features(
+        [sl.Lookup("user_id", width=4), sl.History("item_id", width=4)], [sl.Lookup("item_id", width=4)], on=split.train
+    )
+    return sl.train(
+        sl.TwoTower(features, layers=[6, 4]), split, loss=sl.FullSoftmax(), optimizer=sl.AdamW(0.03),
+        training=training, protocol=sl.Protocol(ks=(1, 5)), progress=False, **options,  # type: ignore[arg-type]
+    )  # fmt: skip
+
+
+@pytest.fixture(scope="module")
+def split() -> sl.Split:
+    return sl.split_random(world(), test=0.2, validation=0.1, seed=3)
+
+
+@pytest.fixture(scope="module")
+def refitted(split: sl.Split) -> sl.Run:
+    return train(split, dataclasses.replace(SCHEDULE, refit=True))
+
+
+def test_the_epoch_is_chosen_as_without_a_refit(split: sl.Split, refitted: sl.Run) -> None:
+    plain = train(split, SCHEDULE)
+    assert refitted.history.best_epoch == plain.history.best_epoch
+    assert [epoch.loss for epoch in refitted.history.epochs] == [epoch.loss for epoch in plain.history.epochs]
+
+
+def test_the_weights_are_those_of_a_training_on_both_parts_up_to_that_epoch(split: sl.Split, refitted: sl.Run) -> None:
+    joined = split.joined()
+    assert split.validation is not None
+    assert joined.train.num_events == split.train.num_events + split.validation.num_events
+    assert refitted.history.best_epoch == SCHEDULE.epochs  # so that a whole training is the same as a refit
+    plain = train(joined, dataclasses.replace(SCHEDULE, watch="nothing", patience=None))
+    assert refitted.model.features.to_json() == plain.model.features.to_json()
+    for name, tensor in plain.model.state_dict().items():
+        assert torch.equal(tensor, refitted.model.state_dict()[name])
+
+
+def test_the_notes_say_so(refitted: sl.Run) -> None:
+    assert (
+        f"Validation events chose epoch {refitted.history.best_epoch}; the model was then trained anew"
+        in (refitted.notes[-1])
+    )
+
+
+def test_the_test_is_the_same_and_validation_events_count_as_seen(split: sl.Split, refitted: sl.Run) -> None:
+    assert refitted.split.test.events.frame().equals(split.test.events.frame())
+    assert refitted.split.validation is None
+    before = split.seen_before(split.test)
+    assert np.array_equal(refitted.split.seen_before(refitted.split.test).item_rows, before.item_rows)
+    assert refitted.watched is split.validation
+
+
+def test_the_bundle_evaluates_as_the_run_does(refitted: sl.Run, tmp_path: Path) -> None:
+    bundle = sl.load_bundle(refitted.save(tmp_path / "bundle"))
+    saved, ours = sl.evaluate_bundle(bundle, data=world()), refitted.evaluate()
+    assert saved.model.metrics == pytest.approx(ours.model.metrics, abs=1e-6)
+
+
+def test_both_trainings_resume_from_checkpoints_of_their_own(split: sl.Split, refitted: sl.Run, tmp_path: Path) -> None:
+    path = tmp_path / "checkpoint"
+    training = dataclasses.replace(SCHEDULE, refit=True)
+    train(split, training, checkpointing=sl.Checkpointing(path))
+    assert sorted(file.name for file in tmp_path.iterdir()) == ["checkpoint", "checkpoint.refit"]
+    again = train(split, training, checkpointing=sl.Checkpointing(path, resume=True))
+    for name, tensor in refitted.model.state_dict().items():
+        assert torch.equal(tensor, again.model.state_dict()[name])
+
+
+def test_a_refit_wants_something_to_choose_by() -> None:
+    with pytest.raises(SettingsError, match="refit trains anew up to the epoch that the validation events chose"):
+        sl.Training(refit=True)
+
+
+def test_without_validation_events_nothing_is_joined() -> None:
+    with pytest.raises(DataError, match="This split has no validation events to join to the training"):
+        sl.split_random(world(), test=0.2).joined()
+
+
+def test_held_out_users_of_the_validation_train_whole() -> None:
+    split = sl.split_held_out_users(world(), test=0.2, validation=0.2, seed=1)
+    joined = split.joined()
+    assert split.validation is not None
+    assert split.known is not None
+    assert joined.known is not None
+    asked = set(split.test.user_rows.tolist())
+    assert set(joined.known.user_rows.tolist()) == asked
+    assert set(joined.train.user_rows.tolist()) == set(range(36)) - asked
+    whole = joined.train.num_events + joined.known.num_events + joined.test.num_events
+    assert whole == world().num_events
+
+
+def test_items_that_only_the_validation_knows_join_the_catalogue() -> None:
+    clicks = {"user": [1, 1, 2, 2, 3], "item": [1, 2, 1, 3, 1], "at": [1, 1, 2, 3, 4]}
+    split = sl.split_by_time(sl.Dataset(clicks, query_id="user", item_id="item", time="at"), test=0.2, validation=0.2)
+    assert (split.train.num_items, split.joined().train.num_items) == (2, 3)
