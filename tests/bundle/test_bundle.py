@@ -207,8 +207,8 @@ def _rewrite(folder: Path, **changes: object) -> None:
 
 
 def test_a_newer_format_is_refused(copied: Path) -> None:
-    _rewrite(copied, format=2)
-    with pytest.raises(BundleError, match="has format 2, and this shortlist reads format 1"):
+    _rewrite(copied, format=3)
+    with pytest.raises(BundleError, match="has format 3, and this shortlist reads format 2"):
         sl.load_bundle(copied)
 
 

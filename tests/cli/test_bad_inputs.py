@@ -179,7 +179,7 @@ TABLES = [
          "items.price holds inf in row 4, which is infinite in float32; correct it or leave it missing. "
          "(items: items.csv)",
          {"items.csv": "item,title,price\n" + "".join(f"i{n},T{n},{'inf' if n == 4 else n}\n" for n in range(6)),
-          "experiment.toml": changed('{ lookup = "item" }', '{ lookup = "item" }, { normalize = "price" }')}),
+          "experiment.toml": changed('{ lookup = "item",', '{ normalize = "price" }, { lookup = "item",')}),
     Case("a word among times", "describe clicks.csv --time time", 1,
          "interactions.time should hold datetimes, dates or integers, but its type is String; convert it first. "
          "(interactions: clicks.csv)", {"clicks.csv": changed("1700000000", "soon")}),
@@ -370,23 +370,23 @@ SETTINGS = [
          "nowhere.toml cannot be read as an experiment in TOML: [Errno 2] No such file or directory: 'nowhere.toml'."),
     Case("a text for a number", TRAIN, 2,
          "experiment.toml: training.schedule.epochs should be a valid integer, but it is '40'.",
-         experiment("epochs = 40", 'epochs = "40"')),
+         experiment("epochs = 20", 'epochs = "40"')),
     Case("a number for a table", TRAIN, 2,
          "experiment.toml: data.interactions should be a valid string, or should be a dictionary or an instance of "
          "Query, but it is 5.", experiment('"clicks.csv"', "5")),
     Case("no such kind of feature", TRAIN, 2,
          "experiment.toml: features.query.0: a feature names one of lookup, hash, ... with its column, but it is "
-         "{'look': 'user'}.", experiment("lookup", "look")),
+         "{'look': 'user', 'width': 32, 'dropout': 0.5}.", experiment("lookup", "look")),
     Case("a feature of no width", TRAIN, 2,
          "experiment.toml: features.query.0: Lookup: width should be greater than 0, but it is 0.",
-         experiment('"user" }', '"user", width = 0 }')),
+         experiment('"user", width = 32', '"user", width = 0')),
     Case("a feature of no column", TRAIN, 1,
          "The query tower wants column 'age', which its tables do not hold; they have 'user', 'item', 'time'. "
          "Name one of these, or leave the feature out.",
          experiment('lookup = "user"', 'lookup = "age"')),
     Case("two kinds of split", TRAIN, 2,
-         "experiment.toml: split: exactly one of random, time, leave_last_out, cold_items, held_out_users must be "
-         "named, but random, time is.",
+         "experiment.toml: split: exactly one of random, time, leave_last_out, cold_items, held_out_users, given "
+         "must be named, but random, time is.",
          experiment("[split]", "[split]\nrandom = {}")),
     Case("a test of more than everything", f"{TRAIN} --set split.time.test=1.5", 2,
          "the changed experiment: split.time.test should be less than 1, but it is 1.5."),
@@ -425,9 +425,9 @@ SETTINGS = [
     Case("a preset for a table", "train clicks.csv --preset tutorial", 2,
          "--preset does not go with this: a preset is for the data set that it names. Leave it out."),
     Case("no such preset", "preset best", 2,
-         "There is no preset 'best'; the known ones are 'movielens-100k', 'tutorial'."),
+         "There is no preset 'best'; the known ones are 'movielens-100k', 'recommended', 'tutorial'."),
     Case("no such preset for a data set", "train movielens-100k --preset best", 2,
-         "There is no preset 'best'; the known ones are 'movielens-100k', 'tutorial'."),
+         "There is no preset 'best'; the known ones are 'movielens-100k', 'recommended', 'tutorial'."),
     Case("no such data set", "describe movielens-1g", 2,
          "There is no data set 'movielens-1g'; the known ones are 'movielens-100k'."),
     Case("no such data set to fetch", "fetch movielens-1g", 2,
@@ -495,7 +495,7 @@ ANSWERS = [
     Case("a query that is no text", "recommend trained --query user=\udcff", 1,
          r"The query's 'user' has a value that cannot be read: '\udcff' ('utf-8' codec ...)."),
     Case("no such feature in a query", "recommend trained --query user=u1 --query wealth=7", 1,
-         "The model reads no 'wealth' from a query; it reads 'user'."),
+         "The model reads no 'wealth' from a query; it reads 'user', 'time'."),
     Case("no such item to leave out", "recommend trained --query user=u1 --exclude i9", 1,
          "No item has the id 'i9'; the catalogue holds 6 ids such as 'i0', 'i1', 'i2', … (6 in all)."),
     Case("no such item", "similar trained --item Jam", 1,
@@ -503,7 +503,8 @@ ANSWERS = [
     Case("a label of two items", "similar trained --item 'Thing 0'", 1,
          "2 items have the label 'Thing 0': 'i0', 'i5'. Name one by its id."),
     Case("queries of no known column", "recommend trained --queries q.csv --out lists.parquet --quiet", 1,
-         "q.csv, in the 1 rows from row 0 on: The model reads none of the columns 'who' from a query; it reads 'user'.",
+         "q.csv, in the 1 rows from row 0 on: The model reads none of the columns 'who' from a query; it reads 'user', "
+         "'time'.",
          {"q.csv": "who\nu1\n"}),
     Case("no queries", "recommend trained --queries q.csv --out lists.parquet --quiet", 1,
          "q.csv has no rows; at least one query is needed.", {"q.csv": "user\n"}),

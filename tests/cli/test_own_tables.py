@@ -144,11 +144,12 @@ def test_a_run_resumes_by_its_folder(folder: Path, monkeypatch: pytest.MonkeyPat
         "experiment.toml",
         "history.jsonl",
         "checkpoint.safetensors",
+        "checkpoint-refit.safetensors",
     }
     resumed = json.loads(run("train", "--resume", "cut", "--quiet", "--json"))
     assert resumed["metrics"] == whole["metrics"]
     assert len(Path("cut/history.jsonl").read_text().splitlines()) == 3
-    assert not Path("cut/checkpoint.safetensors").exists()
+    assert not list(Path("cut").glob("checkpoint*"))
 
 
 def test_a_training_whose_evaluation_fails_is_not_lost(folder: Path, monkeypatch: pytest.MonkeyPatch) -> None:

@@ -80,7 +80,7 @@ def test_both_trainings_resume_from_checkpoints_of_their_own(split: sl.Split, re
     path = tmp_path / "checkpoint"
     training = dataclasses.replace(SCHEDULE, refit=True)
     train(split, training, checkpointing=sl.Checkpointing(path))
-    assert sorted(file.name for file in tmp_path.iterdir()) == ["checkpoint", "checkpoint.refit"]
+    assert sorted(file.name for file in tmp_path.iterdir()) == ["checkpoint", "checkpoint-refit"]
     again = train(split, training, checkpointing=sl.Checkpointing(path, resume=True))
     for name, tensor in refitted.model.state_dict().items():
         assert torch.equal(tensor, again.model.state_dict()[name])

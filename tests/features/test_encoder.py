@@ -69,7 +69,7 @@ class TestWhichTable:
 
     def test_of_a_column_in_both_tables_the_users_one_is_read(self) -> None:
         features = fit_features([Normalize("age")], BY_ID, on=TRAIN)
-        assert features.user[0].state()["mean"] == 30.0  # ann's 20 and bob's 40, not the events' 1
+        assert features.user[0].state()["stand_in"] == 30.0  # ann's 20 and bob's 40, not the events' 1
 
     def test_without_a_users_table_the_id_still_belongs_to_the_user(self) -> None:
         data = Dataset(CLICKS, query_id="user", item_id="sku")
@@ -87,7 +87,7 @@ class TestFit:
     def test_only_users_that_the_events_touch_are_learnt_from(self) -> None:
         features = fit_features([Lookup("user"), Normalize("age")], BY_ID, on=TRAIN)
         assert features.user[0].state() == {"vocabulary": ["ann", "bob"]}
-        assert features.user[1].state() == {"mean": 30.0, "deviation": 10.0}
+        assert features.user[1].state() == {"mean": 30.0, "deviation": 10.0, "stand_in": 30.0}
 
     def test_only_items_that_the_events_touch_are_learnt_from(self) -> None:
         features = fit_features([Lookup("user")], [*BY_ID, Text("title"), Categories("kinds")], on=TRAIN)
@@ -100,11 +100,11 @@ class TestFit:
     def test_an_item_counts_once_however_many_events_touch_it(self) -> None:
         # jam has two events and tea one: a mean over events would be (5 + 5 + 3) / 3.
         features = fit_features([Lookup("user")], [Normalize("price")], on=TRAIN)
-        assert features.item[0].state()["mean"] == 4.0
+        assert features.item[0].state()["stand_in"] == 4.0
 
     def test_an_events_column_counts_once_an_event(self) -> None:
         features = fit_features([Normalize("ts")], BY_ID, on=TRAIN)
-        assert features.event[0].state()["mean"] == 10.0
+        assert features.event[0].state()["stand_in"] == 10.0
 
     def test_events_outside_the_catalogue_teach_nothing_about_items(self) -> None:
         test = split_by_time(Dataset(CLICKS, query_id="user", item_id="sku", time="ts"), test=0.5).test

@@ -68,12 +68,6 @@ def test_saved_is_loaded() -> None:
     assert loaded.history[0].state() == {"vocabulary": ["jam", "tea"]}  # rye is in the table only
 
 
-def test_features_saved_before_there_were_histories_are_read() -> None:
-    saved = sl.fit_features([sl.Lookup("user")], [sl.Lookup("sku")], on=data()).to_json()
-    del saved["history"]
-    assert Features.from_json(saved).history == ()
-
-
 def test_the_items_own_id_is_read_as_a_history_though_not_as_a_column() -> None:
     features = sl.fit_features([sl.History("sku")], [sl.Lookup("sku")], on=data())
     assert ([feature.name for feature in features.query], features.event) == (["history_sku"], ())

@@ -201,7 +201,7 @@ class TestNormalize:
     def test_it_subtracts_the_mean_and_divides_by_the_populations_deviation(self) -> None:
         # Mean (2 + 4 + 4 + 4 + 5 + 5 + 7 + 9) / 8 = 5; squares 9 1 1 1 0 0 4 16, their mean 4, its root 2.
         fitted = Normalize("x").fit(pl.Series([2, 4, 4, 4, 5, 5, 7, 9]))
-        assert fitted.state() == {"mean": 5.0, "deviation": 2.0}
+        assert fitted.state() == {"mean": 5.0, "deviation": 2.0, "stand_in": 5.0}
         assert fitted.encode(pl.Series([9, 5, 2])).values.tolist() == [[2.0], [0.0], [-1.5]]
 
     def test_it_counts_in_float64(self) -> None:
@@ -241,7 +241,7 @@ class TestNormalize:
         assert Normalize("x").fit(column).encode(column).values.tolist() == [[-1.0], [1.0]]
 
     def test_booleans_are_zero_and_one(self) -> None:
-        assert Normalize("x").fit(pl.Series([True, False])).state() == {"mean": 0.5, "deviation": 0.5}
+        assert Normalize("x").fit(pl.Series([True, False])).state() == {"mean": 0.5, "deviation": 0.5, "stand_in": 0.5}
 
     def test_times_are_the_nearest_number_of_seconds(self) -> None:
         # Polars' own division gives -16761599.999995999, another float than the one that a query writes.
@@ -250,7 +250,7 @@ class TestNormalize:
 
     def test_times_are_seconds(self) -> None:
         days = pl.Series([dt.date(1970, 1, 1), dt.date(1970, 1, 3)])
-        assert Normalize("x").fit(days).state() == {"mean": 86_400.0, "deviation": 86_400.0}
+        assert Normalize("x").fit(days).state() == {"mean": 86_400.0, "deviation": 86_400.0, "stand_in": 86_400.0}
 
 
 @pytest.mark.parametrize("choice", [Normalize("x"), Bucketize("x")], ids=lambda choice: str(choice.kind))

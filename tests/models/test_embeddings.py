@@ -6,15 +6,18 @@ from hypothesis import strategies as st
 from torch import Tensor
 
 from shortlist.features import RowLists
-from shortlist.features.history import Pooling
+from shortlist.features.history import History, Pooling
 from shortlist.models import Columns, EmbeddingTable, PooledHistory
 
 POOLINGS: list[Pooling] = ["mean", "sqrt", "recency", "attention"]
 
 
-def pooled(pooling: Pooling, *, dropout: float = 0.0, half_life: float = 1.0, num_rows: int = 5) -> PooledHistory:
+def pooled(
+    pooling: Pooling, *, dropout: float = 0.0, forget: float = 0.0, half_life: float = 1.0, num_rows: int = 5
+) -> PooledHistory:
     """A table whose row n holds (n, 1); its scores, where it has any, are the logs of 1, 1, 1, 3, 1."""
-    module = PooledHistory(num_rows, 2, dropout, pooling, half_life)
+    choice = History("x", width=2, dropout=dropout, pooling=pooling, half_life=half_life, forget=forget)
+    module = PooledHistory(num_rows, choice)
     with torch.no_grad():
         module.weight.copy_(torch.stack([torch.arange(num_rows), torch.ones(num_rows)], dim=1))
         if module.scores is not None:
@@ -46,7 +49,7 @@ def test_a_history_worked_by_hand(pooling: Pooling, expected: float, ones: float
 @given(data=st.data(), pooling=st.sampled_from(POOLINGS))
 def test_both_forms_give_the_same_vectors_and_gradients(data: st.DataObject, pooling: Pooling) -> None:
     lists = data.draw(st.lists(st.lists(st.integers(2, 8), max_size=5), min_size=1, max_size=6))
-    module = PooledHistory(9, 3, 0.0, pooling, 2.5)
+    module = PooledHistory(9, History("x", width=3, pooling=pooling, half_life=2.5))
     with torch.no_grad():
         for parameter in module.parameters():
             parameter.normal_(generator=torch.Generator().manual_seed(1))
@@ -82,6 +85,17 @@ def test_dropout_leaves_items_out_in_training_alone(pooling: Pooling) -> None:
         empty = (vectors[:, 1] == 0).double().mean().item()
         assert empty == pytest.approx(1 / 8, abs=0.02)  # all three are left out
         assert len(vectors.unique(dim=0)) > 3
+        assert len(module.eval()(form).unique(dim=0)) == 1
+
+
+@pytest.mark.parametrize("pooling", POOLINGS)
+def test_whole_histories_are_forgotten_in_training_alone(pooling: Pooling) -> None:
+    module = pooled(pooling, forget=0.25)
+    for form in both_forms([[2, 3, 4]] * 4_000):
+        torch.manual_seed(0)
+        vectors = module.train()(form)
+        assert (vectors[:, 1] == 0).double().mean().item() == pytest.approx(0.25, abs=0.02)
+        assert len(vectors.unique(dim=0)) == 2  # all of it or nothing
         assert len(module.eval()(form).unique(dim=0)) == 1
 
 

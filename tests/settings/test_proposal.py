@@ -3,10 +3,13 @@
 import datetime as dt
 from typing import Any
 
+import numpy as np
 import polars as pl
 import pytest
 
-from shortlist.settings import propose
+from shortlist.errors import SettingsError
+from shortlist.settings import Experiment, load_preset, propose
+from shortlist.settings.experiment import preset_tables
 
 # 1,700,000,000 seconds are 2023-11-14 22:13:20 UTC.
 START = 1_700_000_000
@@ -90,3 +93,43 @@ def test_the_key_of_the_events_is_not_that_of_the_items() -> None:
     clicks = {"id": [1, 2, 3], "user_id": [5, 6, 5], "item_id": [1, 2, 2]}
     roles, _, _ = proposed(clicks, items={"id": [1, 2, 3], "title": ["Tea", "Jam", "Ham"]})
     assert roles == {"query_id": "user_id", "item_id": "item_id", "label": "title"}
+
+
+def tables(num_users: int, num_items: int) -> dict[str, pl.DataFrame]:
+    """As many events as the larger of both, a minute apart."""
+    count = max(num_users, num_items)
+    clicks = {"user": np.arange(count) % num_users, "sku": np.arange(count) % num_items, "at": 60 * np.arange(count)}
+    return {"interactions": pl.DataFrame(clicks).with_columns(at=pl.from_epoch("at"))}
+
+
+def test_the_recipe_reads_ids_that_may_be_unknown_the_history_and_the_time() -> None:
+    found = propose(tables(5, 3), {}, {}).tables
+    assert found["features"] == {
+        "query": [
+            {"lookup": "user", "width": 32, "dropout": 0.5},
+            {"history": "sku", "width": 128, "pooling": "sqrt", "dropout": 0.5, "forget": 0.3},
+            {"bucketize": "at", "boundaries": 20, "method": "quantiles", "width": 16, "missing": "highest"},
+        ],
+        "item": [{"lookup": "sku", "width": 128, "dropout": 0.1}],
+    }
+    assert {name: found[name] for name in ("model", "training", "evaluation")} == preset_tables("recommended")
+
+
+def test_many_items_are_sampled_and_many_rows_updated_lazily() -> None:
+    assert list(propose(tables(9, 50_000), {}, {}).tables["training"]["loss"]) == ["full_softmax"]
+    sampled = propose(tables(9, 50_001), {}, {}).tables["training"]
+    assert list(sampled["loss"]) == ["in_batch_softmax"]
+    assert list(sampled["optimizer"]) == ["adamw"]
+    lazy = propose(tables(199_998, 3), {}, {}).tables["training"]
+    assert list(lazy["loss"]) == ["full_softmax"]
+    assert lazy["optimizer"] == {"lazy_adam": {"learning_rate": 0.006, "weight_decay": 0.1}}
+
+
+def test_what_is_proposed_is_an_experiment() -> None:
+    frames = tables(9, 50_001)
+    Experiment.read(propose(frames, {"interactions": "x.parquet"}, {}).tables, "the proposed experiment")
+
+
+def test_the_recipe_alone_is_no_experiment() -> None:
+    with pytest.raises(SettingsError, match="The preset recommended is no whole experiment, for it takes its features"):
+        load_preset("recommended")

@@ -15,7 +15,7 @@ from shortlist.features import Features
 __all__ = ["FORMAT", "Bundle"]
 
 # Raised by one whenever an older reader could misunderstand a newer folder.
-FORMAT = 1
+FORMAT = 2
 
 
 @dataclasses.dataclass(frozen=True)

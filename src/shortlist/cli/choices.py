@@ -1,5 +1,6 @@
 """From flags to an experiment: the one place where text becomes choices."""
 
+import dataclasses
 import tomllib
 from pathlib import Path
 from typing import Annotated, Any
@@ -26,7 +27,10 @@ DATA_HELP = "The name of a data set, a table of events (Parquet, CSV, JSON lines
 Data = Annotated[str, typer.Argument(help=DATA_HELP, metavar="DATA")]
 
 Preset = Annotated[
-    str | None, typer.Option(help="The preset to start from; the data set's own where this is left out.")
+    str | None,
+    typer.Option(
+        help='The preset to start from; where this is left out, the data set\'s own, and for tables "recommended".'
+    ),
 ]
 Epochs = Annotated[int | None, typer.Option(help="How many times training goes over all events.")]
 Set = Annotated[
@@ -48,13 +52,27 @@ def choose_experiment(data: str, preset: str | None, tables: Tables, changed: di
         return sl.load_experiment(data).override(changed)
     if data in sl.datasets.NAMES:
         _refuse(tables, f"the data set {data} brings its own tables and roles")
+        if preset == sl.settings.RECIPE:
+            return sl.Experiment.read(propose_for(data).tables, "the proposed experiment").override(changed)
         return sl.load_preset(preset or data).override(sl.settings.merge({"data": {"source": data}}, changed))
-    _refuse({"preset": preset} if preset else {}, "a preset is for the data set that it names")
+    _refuse(
+        {"preset": preset} if preset not in (None, sl.settings.RECIPE) else {},
+        "a preset is for the data set that it names",
+    )
     proposal = propose_experiment(data, tables)
     for doubt in (doubt for doubts in proposal.doubts.values() for doubt in doubts):
         typer.echo(f"Note: {doubt}", err=True)
     experiment = sl.Experiment.read(proposal.tables, "the proposed experiment")
     return experiment.model_copy(update={"data": experiment.data.relative_to(Path())}).override(changed)
+
+
+def propose_for(name: str) -> "sl.settings.Proposal":
+    """The recommended experiment for a data set with a name, whose roles are known."""
+    data = sl.datasets.load(name)
+    frames = {"interactions": data.interactions, "items": data.items, "users": data.users}
+    proposal = sl.propose(frames, {"source": name}, dataclasses.asdict(data.roles))
+    del proposal.tables["data"]["roles"]
+    return proposal
 
 
 def propose_experiment(data: str, tables: Tables) -> "sl.settings.Proposal":

@@ -12,7 +12,17 @@ import shortlist as sl
 from shortlist.atomic import made_folder, remove_drafts, write_file
 from shortlist.errors import SettingsError
 
-__all__ = ["BUNDLE", "CHECKPOINT", "HISTORY", "SETTINGS", "TENSORBOARD", "output_folder", "start_run", "take_up_run"]
+__all__ = [
+    "BUNDLE",
+    "HISTORY",
+    "SETTINGS",
+    "TENSORBOARD",
+    "checkpointing_in",
+    "output_folder",
+    "remove_checkpoints",
+    "start_run",
+    "take_up_run",
+]
 
 # What a run's folder holds: the settings as used, the other choices of the command, an epoch a line, …
 SETTINGS, CHOICES, HISTORY = "experiment.toml", "choices.json", "history.jsonl"
@@ -69,9 +79,11 @@ def take_up_run(folder: Path) -> Iterator[tuple["sl.Experiment", dict[str, Any]]
         raise SettingsError(f"{folder} holds no {SETTINGS}, so it is no run to resume. Name the folder of one.")
     with _locked(folder):
         if (folder / BUNDLE).exists():
-            (folder / CHECKPOINT).unlink(missing_ok=True)  # the run was killed between the two
+            remove_checkpoints(checkpointing_in(folder))  # the run was killed between the two
             raise SettingsError(f"{folder} is finished: its bundle is there. Train anew with another --out.")
-        remove_drafts(folder, [BUNDLE, CHECKPOINT, SETTINGS, CHOICES])
+        checkpointing = checkpointing_in(folder)
+        checkpoints = [checkpointing.path.name, checkpointing.of_refit().path.name]
+        remove_drafts(folder, [BUNDLE, *checkpoints, SETTINGS, CHOICES])
         choices: dict[str, Any] = {"without_history": False, "track": []}
         if (folder / CHOICES).is_file():
             choices |= json.loads((folder / CHOICES).read_text("utf-8"))
@@ -103,3 +115,14 @@ def _lock(file: BinaryIO) -> None:
         msvcrt.locking(file.fileno(), msvcrt.LK_NBLCK, 1)  # type: ignore[attr-defined]
     else:
         fcntl.flock(file, fcntl.LOCK_EX | fcntl.LOCK_NB)
+
+
+def checkpointing_in(folder: Path) -> "sl.Checkpointing":
+    """Where a run's trainings are written down on the way."""
+    return sl.Checkpointing(folder / CHECKPOINT)
+
+
+def remove_checkpoints(checkpointing: "sl.Checkpointing") -> None:
+    """Remove what a run that is finished no longer needs."""
+    for path in (checkpointing.path, checkpointing.of_refit().path):
+        path.unlink(missing_ok=True)

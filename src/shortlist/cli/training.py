@@ -1,5 +1,6 @@
 """Commands that train."""
 
+import dataclasses
 import json
 from collections.abc import Callable, Sequence
 from contextlib import ExitStack
@@ -13,7 +14,15 @@ from shortlist.atomic import write_file
 from shortlist.cli.choices import DATA_HELP, Data, Epochs, Preset, Set, changes, choose_experiment, parse_layers
 from shortlist.cli.data import load
 from shortlist.cli.output import AsJson, show, show_metrics, show_not_computed, table
-from shortlist.cli.run_folder import BUNDLE, CHECKPOINT, HISTORY, output_folder, start_run, take_up_run
+from shortlist.cli.run_folder import (
+    BUNDLE,
+    HISTORY,
+    checkpointing_in,
+    output_folder,
+    remove_checkpoints,
+    start_run,
+    take_up_run,
+)
 from shortlist.cli.runs import HistoryFile, draw_curves, read_references
 from shortlist.cli.tables import Tables, table_flags
 from shortlist.cli.tracking import Track, trackers_by_name
@@ -84,8 +93,8 @@ def train(
             make_trackers, dataset = trackers_by_name(track or []), load(experiment)
             choices = {"without_history": without_history, "track": track or []}
             folder = stack.enter_context(start_run(out, experiment, **choices))
-        checkpointing = sl.Checkpointing(
-            folder / CHECKPOINT,
+        checkpointing = dataclasses.replace(
+            checkpointing_in(folder),
             every_steps=checkpoint_steps,
             every_minutes=checkpoint_minutes,
             resume=resume is not None,
@@ -105,7 +114,7 @@ def train(
             raise
         assessment = run.evaluate()
         bundle = run.save(folder / BUNDLE, assessment, with_history=not without_history)
-        checkpointing.path.unlink(missing_ok=True)
+        remove_checkpoints(checkpointing)
         name = run.protocol.name(assessment.model.decisive)
         curves = {str(list(run.model.settings.layers)): [run.history.curve(name)]}
         pictures = draw_curves(folder, curves, run.curve_baselines(assessment), name, run.training.watch)

@@ -10,7 +10,7 @@ import numpy.typing as npt
 import polars as pl
 
 from shortlist.baselines import BASELINES, Scorer, popularity
-from shortlist.data import Dataset, LeaveLastOut, Split
+from shortlist.data import Dataset, GivenParts, LeaveLastOut, RandomSplit, Split
 from shortlist.data.seen import Seen
 from shortlist.data.splits import split as cut
 from shortlist.errors import DataError, DivergedError, shorten
@@ -149,4 +149,6 @@ def _cut_again(split: Split) -> Split:
     choice = split.choice
     if isinstance(choice, LeaveLastOut):
         return cut(split.train, LeaveLastOut())
+    if isinstance(choice, GivenParts):  # its column says nothing more
+        return cut(split.train, RandomSplit(test=SEARCH_SHARE))
     return cut(split.train, dataclasses.replace(choice, test=SEARCH_SHARE, validation=0.0))

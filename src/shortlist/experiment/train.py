@@ -135,9 +135,7 @@ def _refit(plan: _Plan, chosen: Run, checkpointing: Checkpointing | None, on_epo
         query: list[Any] = [feature.choice for feature in features.query]
         item: list[Any] = [feature.choice for feature in features.item]
         features = fit_features(query, item, on=split.train)
-    if checkpointing is not None:
-        path = checkpointing.path.with_name(f"{checkpointing.path.name}.refit")
-        checkpointing = dataclasses.replace(checkpointing, path=path)
+    checkpointing = None if checkpointing is None else checkpointing.of_refit()
     training = dataclasses.replace(plan.training, watch="nothing", patience=None, metric=None, refit=False)
     model = TwoTower.of(features, chosen.model.settings)
     again = dataclasses.replace(plan, training=training)

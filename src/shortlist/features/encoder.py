@@ -59,8 +59,7 @@ class Features:
         """The features that `to_json` described."""
         fitted: dict[str, Any] = {
             field.name: tuple(
-                FEATURE_KINDS[entry["kind"]](**entry["choice"]).restore(entry["state"])
-                for entry in saved.get(field.name, ())  # bundles from before histories have none
+                FEATURE_KINDS[entry["kind"]](**entry["choice"]).restore(entry["state"]) for entry in saved[field.name]
             )
             for field in dataclasses.fields(cls)
         }

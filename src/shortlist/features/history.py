@@ -30,7 +30,9 @@ class History:
     length of a history is told too; "recency" halves an item's weight for every `half_life` items that came after
     it; "attention" learns a weight for each item (a softmax over the history of one learnt score an item). `dropout`
     is the chance of each item to be left out of a history in training, anew in every step: a history then says less
-    than all, which keeps a model from learning histories by heart. The latest `max_length` items count, but for those
+    than all, which keeps a model from learning histories by heart. `forget` is the chance of a whole history to be left
+    out, so that the model learns what to say to somebody new; somebody new has no known id either, so give the id a
+    `dropout` too. The latest `max_length` items count, but for those
     that training did not touch; no history at all gives zeros.
 
     Use it wherever users come back: it knows users that training did not know, once they have touched anything.
@@ -49,6 +51,7 @@ class History:
     pooling: Pooling = "mean"
     half_life: Annotated[Number, Field(gt=0)] = 10.0
     dropout: Share = 0.0
+    forget: Share = 0.0
     max_length: Positive = 500
 
     def fit(self, values: pl.Series) -> "FittedHistory":

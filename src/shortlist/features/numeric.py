@@ -14,8 +14,9 @@ from shortlist.features.feature import FittedFeature
 
 __all__ = ["Bucketize", "FittedBucketize", "FittedNormalize", "Normalize"]
 
-# What stands in for a missing number: the mean of the training rows, nothing (an error), or a number of yours.
-MissingNumber = Literal["mean", "error"] | Number
+# What stands in for a missing number: the mean or the highest of the training rows, nothing (an error), or a number of
+# yours. The highest suits times: a query that names none is asked now, and now is after training.
+MissingNumber = Literal["mean", "highest", "error"] | Number
 # Up to here a deviation is the rounding of a constant column (Keras' Normalization divides by no less).
 SMALLEST_DEVIATION = 1e-7
 
@@ -62,22 +63,22 @@ class Bucketize:
         else:
             # The inner quantiles only: B boundaries cut the values in B + 1 parts of about equal size.
             edges = np.quantile(present, np.linspace(0, 1, self.boundaries + 2)[1:-1])
-        return FittedBucketize(self, np.unique(edges.astype(self.precision)), float(present.mean()))
+        return FittedBucketize(self, np.unique(edges.astype(self.precision)), _stand_in(present, self.missing))
 
     def restore(self, state: dict[str, Any]) -> "FittedBucketize":
-        return FittedBucketize(self, np.array(state["boundaries"], self.precision), state["mean"])
+        return FittedBucketize(self, np.array(state["boundaries"], self.precision), state["stand_in"])
 
 
 class FittedBucketize(FittedFeature):
     """A `Bucketize` with its boundaries."""
 
-    def __init__(self, choice: Bucketize, boundaries: npt.NDArray[np.floating], mean: float) -> None:
+    def __init__(self, choice: Bucketize, boundaries: npt.NDArray[np.floating], stand_in: float) -> None:
         super().__init__(choice, num_rows=len(boundaries) + 1, width=choice.width)
         self.boundaries = boundaries
-        self.mean = mean
+        self.stand_in = stand_in
 
     def encode(self, values: pl.Series) -> Rows:
-        numbers = filled(values, self.column, self.choice.missing, self.mean)
+        numbers = filled(values, self.column, self.choice.missing, self.stand_in)
         rows = np.searchsorted(self.boundaries, numbers.astype(self.boundaries.dtype), side="right")
         return Rows(rows.astype(np.int32))
 
@@ -86,7 +87,7 @@ class FittedBucketize(FittedFeature):
 
     def state(self) -> dict[str, Any]:
         # float32 goes through float64 text and back without a change.
-        return {"boundaries": [float(edge) for edge in self.boundaries], "mean": self.mean}
+        return {"boundaries": [float(edge) for edge in self.boundaries], "stand_in": self.stand_in}
 
 
 @choice
@@ -108,21 +109,21 @@ class Normalize:
 
     def fit(self, values: pl.Series) -> "FittedNormalize":
         present = _present(values, self.column, self.missing)
-        return FittedNormalize(self, float(present.mean()), float(present.std()))
+        return FittedNormalize(self, float(present.mean()), float(present.std()), _stand_in(present, self.missing))
 
     def restore(self, state: dict[str, Any]) -> "FittedNormalize":
-        return FittedNormalize(self, state["mean"], state["deviation"])
+        return FittedNormalize(self, state["mean"], state["deviation"], state["stand_in"])
 
 
 class FittedNormalize(FittedFeature):
     """A `Normalize` with its mean and its deviation (the population's: divided by N)."""
 
-    def __init__(self, choice: Normalize, mean: float, deviation: float) -> None:
+    def __init__(self, choice: Normalize, mean: float, deviation: float, stand_in: float) -> None:
         super().__init__(choice, num_rows=0, width=1)
-        self.mean, self.deviation = mean, deviation
+        self.mean, self.deviation, self.stand_in = mean, deviation, stand_in
 
     def encode(self, values: pl.Series) -> Numbers:
-        numbers = filled(values, self.column, self.choice.missing, self.mean)
+        numbers = filled(values, self.column, self.choice.missing, self.stand_in)
         if self.deviation <= SMALLEST_DEVIATION:
             return Numbers(np.zeros((len(numbers), 1), np.float32))
         normal = (numbers - self.mean) / self.deviation
@@ -132,7 +133,7 @@ class FittedNormalize(FittedFeature):
         return ~np.isnan(as_numbers(values, self.column))
 
     def state(self) -> dict[str, Any]:
-        return {"mean": self.mean, "deviation": self.deviation}
+        return {"mean": self.mean, "deviation": self.deviation, "stand_in": self.stand_in}
 
 
 def as_numbers(values: pl.Series, column: str) -> npt.NDArray[np.float64]:
@@ -157,7 +158,7 @@ def as_numbers(values: pl.Series, column: str) -> npt.NDArray[np.float64]:
     return numbers
 
 
-def filled(values: pl.Series, column: str, missing: MissingNumber, mean: float) -> npt.NDArray[np.float64]:
+def filled(values: pl.Series, column: str, missing: MissingNumber, stand_in: float) -> npt.NDArray[np.float64]:
     """Values [N] as float64 with missing ones (null or NaN) replaced as the policy says."""
     numbers = as_numbers(values, column)
     absent = np.isnan(numbers)
@@ -168,7 +169,18 @@ def filled(values: pl.Series, column: str, missing: MissingNumber, mean: float) 
             f"Column {column!r} has {int(absent.sum())} missing values, the first in row "
             f'{int(absent.argmax())}, and its feature says missing="error". Fill them, or choose another policy.'
         )
-    return np.where(absent, mean if missing == "mean" else missing, numbers)
+    return np.where(absent, stand_in, numbers)
+
+
+def _stand_in(present: npt.NDArray[np.float64], missing: MissingNumber) -> float:
+    """The number that missing ones are taken for, by the ones that training knows [N]."""
+    match missing:
+        case "highest":
+            return float(present.max())
+        case "mean" | "error":
+            return float(present.mean())
+        case number:
+            return float(number)
 
 
 def _present(values: pl.Series, column: str, missing: MissingNumber) -> npt.NDArray[np.float64]:

@@ -3,7 +3,7 @@
 import torch
 from torch import Tensor, nn
 
-from shortlist.features.history import Pooling
+from shortlist.features.history import History
 from shortlist.models.inputs import Bag, TowerInput
 
 __all__ = ["EmbeddingTable", "MeanOfLists", "PooledHistory"]
@@ -34,17 +34,24 @@ class EmbeddingTable(nn.Module):
             return nn.functional.embedding(rows, self.weight, sparse=True)
         return self.weight.index_select(0, rows)  # its gradient takes half the time of an embedding's
 
+    def sums(self, rows: Tensor, lengths: Tensor, weights: Tensor | None = None) -> Tensor:
+        """The sum of the vectors of each list [B, width], times their weights [M] where there are some.
+
+        `rows` [M] are lists of these lengths [B], one after another. The vectors of single rows are never written down,
+        which would take most of the time.
+        """
+        starts = lengths.cumsum(0) - lengths
+        return nn.functional.embedding_bag(
+            rows, self.weight, starts, mode="sum", sparse=self.sparse_gradients, per_sample_weights=weights
+        )
+
 
 class MeanOfLists(EmbeddingTable):
     """The mean vector of each list of rows, [B, width]; zeros for an empty one."""
 
     def forward(self, lists: TowerInput) -> Tensor:
         if isinstance(lists, Bag):
-            sums = torch.zeros(
-                len(lists.lengths), self.weight.shape[1], dtype=self.weight.dtype, device=self.weight.device
-            )
-            sums = sums.index_add(0, lists.owner, self.look_up(lists.rows))
-            return sums / lists.lengths.clamp(min=1).unsqueeze(1)
+            return self.sums(lists.rows, lists.lengths) / lists.lengths.clamp(min=1).unsqueeze(1)
         # Padded lists [B, L], as a saved tower takes them: a product with the filled places gives no loop in ONNX.
         filled = (lists != 0).unsqueeze(2).to(self.weight.dtype)  # [B, L, 1]
         vectors = self.look_up(lists.flatten()).reshape(*lists.shape, -1) * filled  # [B, L, W]
@@ -57,44 +64,42 @@ class PooledHistory(EmbeddingTable):
 
     Weights are equal ("mean", and "sqrt", which divides by the root of their number), halve for every `half_life` items
     that come after ("recency"), or are a softmax over one learnt score for each row ("attention"). In training
-    `dropout` is the chance of each item to be left out.
+    `dropout` is the chance of each item, and `forget` that of each history, to be left out.
     """
 
-    def __init__(self, num_rows: int, width: int, dropout: float, pooling: Pooling, half_life: float) -> None:
-        super().__init__(num_rows, width, dropout)
-        self.pooling = pooling
-        self.half_life = half_life
-        self.scores = nn.Parameter(torch.zeros(num_rows)) if pooling == "attention" else None
+    def __init__(self, num_rows: int, choice: History) -> None:
+        super().__init__(num_rows, choice.width, choice.dropout)
+        self.pooling = choice.pooling
+        self.half_life = choice.half_life
+        self.forget = choice.forget
+        self.scores = nn.Parameter(torch.zeros(num_rows)) if self.pooling == "attention" else None
 
     def forward(self, lists: TowerInput) -> Tensor:
         return self._of_bag(lists) if isinstance(lists, Bag) else self._of_padded(lists)
 
     def _of_bag(self, lists: Bag) -> Tensor:
-        rows, owner, size = lists.rows, lists.owner, len(lists.lengths)
-        later = (lists.lengths.cumsum(0)).index_select(0, owner) - torch.arange(len(rows), device=rows.device) - 1
-        if self.training and self.dropout:
-            kept = torch.rand(rows.shape, device=rows.device) >= self.dropout
+        rows, owner, lengths = lists
+        size = len(lengths)
+        later = lengths.cumsum(0).index_select(0, owner) - torch.arange(len(rows), device=rows.device) - 1
+        if self.training and (self.dropout or self.forget):
+            kept = self._kept(rows.shape, size, rows.device, owner)
             rows, owner, later = rows[kept], owner[kept], later[kept]
+            lengths = torch.bincount(owner, minlength=size)
         weights = self._weights(rows, later)  # [M]
         if weights is None:
-            totals = torch.bincount(owner, minlength=size).to(self.weight.dtype)
-            vectors = self.look_up(rows)
-        else:
-            if self.scores is not None:  # a softmax's highest taken off, so that nothing overflows
-                highest = weights.new_full((size,), -torch.inf).scatter_reduce(0, owner, weights.detach(), "amax")
-                weights = (weights - highest.index_select(0, owner)).exp()
-            totals = weights.new_zeros(size).index_add(0, owner, weights)
-            vectors = self.look_up(rows) * weights.unsqueeze(1)
-        sums = torch.zeros(size, self.weight.shape[1], dtype=vectors.dtype, device=vectors.device)
-        sums = sums.index_add(0, owner, vectors)
-        return sums / self._divisor(totals).unsqueeze(1)
+            return self.sums(rows, lengths) / self._divisor(lengths.to(self.weight.dtype)).unsqueeze(1)
+        if self.scores is not None:  # a softmax's highest taken off, so that nothing overflows
+            highest = weights.new_full((size,), -torch.inf).scatter_reduce(0, owner, weights.detach(), "amax")
+            weights = (weights - highest.index_select(0, owner)).exp()
+        totals = weights.new_zeros(size).index_add(0, owner, weights)
+        return self.sums(rows, lengths, weights) / self._divisor(totals).unsqueeze(1)
 
     def _of_padded(self, lists: Tensor) -> Tensor:
         """Of lists [B, L] filled up with 0, as a GPU and a saved tower take them."""
         filled = lists != 0
         later = filled.sum(dim=1, keepdim=True) - filled.cumsum(dim=1)
-        if self.training and self.dropout:
-            filled = filled & (torch.rand(lists.shape, device=lists.device) >= self.dropout)
+        if self.training and (self.dropout or self.forget):
+            filled = filled & self._kept(lists.shape, len(lists), lists.device)
         weights = self._weights(lists.flatten(), later.flatten())  # [B · L]
         shares = filled.to(self.weight.dtype)
         if weights is not None:
@@ -108,6 +113,12 @@ class PooledHistory(EmbeddingTable):
         totals = shares.sum(dim=1, keepdim=True)
         pooled: Tensor = (vectors * shares.unsqueeze(2)).sum(dim=1) / self._divisor(totals)
         return pooled
+
+    def _kept(self, shape: torch.Size, size: int, device: torch.device, owner: Tensor | None = None) -> Tensor:
+        """Which items of `size` histories stay in this step, drawn anew: in a bag's form with `owner`, else padded."""
+        remembered = torch.rand(size, device=device) >= self.forget
+        of_each = remembered.unsqueeze(1) if owner is None else remembered.index_select(0, owner)
+        return of_each & (torch.rand(shape, device=device) >= self.dropout)
 
     def _divisor(self, totals: Tensor) -> Tensor:
         """What the weighted sums are divided by; never 0."""

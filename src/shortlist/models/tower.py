@@ -87,8 +87,7 @@ def _embedding(feature: FittedFeature) -> nn.Module:
     if feature.num_rows == 0:
         return nn.Identity()
     if isinstance(feature, FittedHistory):
-        choice = feature.choice
-        return PooledHistory(feature.num_rows, feature.width, choice.dropout, choice.pooling, choice.half_life)
+        return PooledHistory(feature.num_rows, feature.choice)
     if isinstance(feature, FittedLists):
         return MeanOfLists(feature.num_rows, feature.width)
     return EmbeddingTable(feature.num_rows, feature.width, feature.dropout)

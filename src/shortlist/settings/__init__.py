@@ -1,7 +1,7 @@
 """The experiment: everything a user decides, checked before anything runs; and the presets."""
 
 from shortlist.settings.evaluation import Protocol, parse_metric
-from shortlist.settings.experiment import Experiment, load_experiment, load_preset, merge, preset_names
+from shortlist.settings.experiment import RECIPE, Experiment, load_experiment, load_preset, merge, preset_names
 from shortlist.settings.model import TwoTowerSettings
 from shortlist.settings.proposal import Proposal, propose
 from shortlist.settings.training import (
@@ -22,6 +22,7 @@ from shortlist.settings.training import (
 )
 
 __all__ = [
+    "RECIPE",
     "Adagrad",
     "AdamW",
     "AnyLoss",

@@ -30,7 +30,10 @@ from shortlist.settings.training import (
     Training,
 )
 
-__all__ = ["Experiment", "load_experiment", "load_preset", "merge", "preset_names"]
+__all__ = ["RECIPE", "Experiment", "load_experiment", "load_preset", "merge", "preset_names", "preset_tables"]
+
+# The preset that takes its features from the tables it is used on.
+RECIPE = "recommended"
 
 
 class _Section(BaseModel):
@@ -250,7 +253,18 @@ def preset_names() -> list[str]:
 
 def load_preset(name: str) -> Experiment:
     """A preset by its name; raises `SettingsError` naming the known ones."""
+    tables = preset_tables(name)
+    if name == RECIPE:
+        raise SettingsError(
+            f"The preset {name} is no whole experiment, for it takes its features from your tables; `shortlist init` "
+            "and `shortlist.propose` fit it to them."
+        )
+    return Experiment.read(tables, f"preset {name}")
+
+
+def preset_tables(name: str) -> dict[str, Any]:
+    """A preset's file as nested tables."""
     if name not in preset_names():
         raise SettingsError(f"There is no preset {name!r}; the known ones are {shorten(preset_names())}.")
     text = (importlib.resources.files("shortlist.settings") / "presets" / f"{name}.toml").read_text("utf-8")
-    return Experiment.read(tomllib.loads(text), f"preset {name}")
+    return tomllib.loads(text)

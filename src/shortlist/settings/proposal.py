@@ -12,6 +12,7 @@ import tomli_w
 from shortlist.data.dataset import Roles
 from shortlist.data.tables import KEYS, with_key
 from shortlist.errors import DataError, shorten
+from shortlist.settings.experiment import RECIPE, preset_tables
 from shortlist.settings.proposed_time import find_time, is_time_name, unit_of
 
 __all__ = ["Proposal", "propose"]
@@ -26,12 +27,21 @@ ITEM_NAMES = ("itemid", "item", "productid", "product", "sku", "articleid", "art
 LABEL_NAMES = ("title", "name", "label", "itemname", "productname", "headline", "description")
 WEIGHT_NAMES = ("weight", "quantity", "qty", "count", "clicks", "views", "plays", "rating", "score")
 
+# Ids have a row each up to here.
+MOST_IDS = 10_000_000
 # A lookup has a row a value up to here; more values share the rows of a hash.
 MOST_VALUES = 100_000
 # Up to so many distinct whole numbers are looked up one by one; more are put in buckets.
 FEW_NUMBERS = 20
 # Values of more words than this on average are read as text.
 WORDS_OF_TEXT = 2.0
+# Up to so many items every step can score them all; more are sampled.
+MOST_ITEMS_WHOLE = 50_000
+FOR_MANY_ITEMS = {"in_batch_softmax": {"uniform_negatives": 8_192, "log_q": True, "remove_accidental_hits": True}}
+# Up to so many rows of embeddings an optimiser may pass over all of them in each step.
+MOST_ROWS_DENSE = 200_000
+# What was in the air at the time; a query that names none is asked now.
+OF_TIMES = {"boundaries": 20, "method": "quantiles", "width": 16, "missing": "highest"}
 HIGHEST = float(np.finfo(np.float32).max)
 Feature = dict[str, Any]
 
@@ -70,22 +80,31 @@ def propose(
         split = {"random": {"test": 0.2, "validation": 0.1}}
         doubts["split"].append("No column of times was found. A random split lets the future explain the past.")
     features = {
-        "query": [{"lookup": found.query_id}, *_of_users(frames, found, doubts["features"])],
-        "item": [{"lookup": found.item_id}, *_of_items(frames, found, doubts["features"])],
+        "query": [
+            {**_of_id(frames["interactions"][found.query_id], 32), "dropout": 0.5},
+            {"history": found.item_id, "width": 128, "pooling": "sqrt", "dropout": 0.5, "forget": 0.3},
+            *([] if found.time is None else [{"bucketize": found.time, **OF_TIMES}]),
+            *_of_users(frames, found, doubts["features"]),
+        ],
+        "item": [
+            {**_of_id(frames["interactions"][found.item_id], 128), "dropout": 0.1},
+            *_of_items(frames, found, doubts["features"]),
+        ],
     }
+    recipe = preset_tables(RECIPE)
+    sizes = {name: frames["interactions"][column].n_unique() for name, column in zip(keys, keys.values(), strict=True)}
+    num_items = max(sizes["items"], frames["items"].height if "items" in frames else 0)
+    if num_items > MOST_ITEMS_WHOLE:
+        recipe["training"]["loss"] = FOR_MANY_ITEMS
+    if num_items + sizes["users"] > MOST_ROWS_DENSE:
+        recipe["training"]["optimizer"] = {"lazy_adam": recipe["training"]["optimizer"]["adamw"]}
     named = {role: column for role, column in dataclasses.asdict(found).items() if column is not None}
     return Proposal(
         {
             "data": {**sources, "roles": named},
             "split": split,
             "features": features,
-            "model": {"two_tower": {"layers": [64, 32], "dropout": 0.2, "item_bias": True}},
-            "training": {
-                "loss": {"in_batch_softmax": {"log_q": True, "remove_accidental_hits": True}},
-                "optimizer": {"adamw": {"learning_rate": 0.003, "weight_decay": 0.01}},
-                "schedule": {"epochs": 40, "batch_size": 1024, "patience": 4, "seed": 1},
-            },
-            "evaluation": {"protocol": {"ks": [1, 5, 10, 50, 100], "seen": "excluded", "search_baselines": True}},
+            **recipe,
         },
         doubts,
     )
@@ -181,6 +200,13 @@ def _of_users(frames: Mapping[str, pl.DataFrame], roles: Roles, doubts: list[str
 def _of_items(frames: Mapping[str, pl.DataFrame], roles: Roles, doubts: list[str]) -> list[Feature]:
     items = frames.get("items")
     return [] if items is None else list(_features(items, [roles.item_id], "items", doubts))
+
+
+def _of_id(ids: pl.Series, width: int) -> Feature:
+    """A lookup of ids, or a hash of so many that their vectors would be most of the model."""
+    if ids.n_unique() > MOST_IDS:
+        return {"hash": ids.name, "num_rows": MOST_IDS, "width": width}
+    return {"lookup": ids.name, "width": width}
 
 
 def _features(frame: pl.DataFrame, taken: Sequence[str], table: str, doubts: list[str]) -> Iterator[Feature]:

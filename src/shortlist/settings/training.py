@@ -1,5 +1,6 @@
 """What a user decides about the loss, the optimiser and the schedule of training."""
 
+import dataclasses
 from pathlib import Path
 from typing import Annotated, Literal
 
@@ -221,10 +222,15 @@ class Checkpointing:
     """Where a training is written down on the way, and how often; it changes nothing in the result.
 
     `path` is a file, replaced whole by each new checkpoint: after every `every_steps` steps, and once
-    `every_minutes` have gone by since the last. With `resume` the training goes on from the file where it is there.
+    `every_minutes` have gone by since the last. With `resume` the training goes on from the file where it is there. A
+    refit is written to a file of its own beside it, `of_refit`'s.
     """
 
     path: Path
     every_steps: Positive | None = None
     every_minutes: PositiveNumber | None = 5.0
     resume: bool = False
+
+    def of_refit(self) -> "Checkpointing":
+        """The same for the second training of a `refit`."""
+        return dataclasses.replace(self, path=self.path.with_stem(f"{self.path.stem}-refit"))
