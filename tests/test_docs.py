@@ -56,9 +56,9 @@ def test_the_readmes_python_example_runs(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
 ) -> None:
     (example,) = blocks(README, "python")
-    assert "epochs=40" in example
+    assert "epochs=20" in example
     monkeypatch.chdir(tmp_path)
-    (tmp_path / "example.py").write_text(example.replace("epochs=40", "epochs=1"), "utf-8")
+    (tmp_path / "example.py").write_text(example.replace("epochs=20", "epochs=1"), "utf-8")
     runpy.run_path("example.py")
     printed = capsys.readouterr().out
     assert ": top 100 accuracy" in printed

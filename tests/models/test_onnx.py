@@ -21,7 +21,14 @@ FILE = "weights.safetensors"
 Saved = tuple[sl.TwoTower, ExportedTowers]
 OPTIONS: list[dict[str, Any]] = [
     {"layers": [9, 5]},
-    {"layers": [9, 7, 5], "activation": "gelu", "dropout": 0.5, "normalize": True, "item_bias": True},
+    {
+        "layers": [9, 7, 5],
+        "activation": "gelu",
+        "dropout": 0.5,
+        "normalize": True,
+        "learned_temperature": 0.5,
+        "item_bias": True,
+    },
 ]
 POOLINGS: tuple[Pooling | None, ...] = (None, "mean", "sqrt", "recency", "attention")
 

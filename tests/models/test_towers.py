@@ -13,6 +13,7 @@ import shortlist as sl
 from shortlist.errors import SettingsError
 from shortlist.features import Encoded, FittedFeature, Numbers, RowLists, Rows, encode
 from shortlist.models import Columns, EmbeddingTable, Tower
+from shortlist.training import make_optimizer
 
 Floats = npt.NDArray[np.float64]
 ERF = np.vectorize(math.erf)
@@ -293,3 +294,32 @@ def test_number_of_parameters_by_hand(kitchen_features: sl.Features) -> None:
     # Item: (6 + 1) × 4, (5 words + 2) × 6, (4 tags + 2) × 3, and (4 + 6 + 3 + 1 + 1) × 4.
     words = {"tea", "for", "two", "jams", "jam"}
     assert sl.TwoTower(kitchen_features, [4]).num_parameters == 86 + 48 + 28 + (len(words) + 2) * 6 + 18 + 60
+
+
+def test_a_learned_temperature_divides_queries_and_no_bias(kitchen: sl.Dataset, kitchen_features: sl.Features) -> None:
+    plain, warm = (
+        sl.TwoTower(kitchen_features, [6, 4], normalize=True, item_bias=True, learned_temperature=start).eval()
+        for start in (None, 0.25)
+    )
+    inputs = {
+        **Columns(encode(kitchen_features.user, kitchen.users)).take(torch.tensor([4, 2])),
+        **Columns(encode(kitchen_features.event, kitchen.interactions)).take(torch.tensor([0, 1])),
+    }
+    bare, divided = plain.encode_queries(inputs)[:, 0], warm.encode_queries(inputs)[:, 0]
+    torch.testing.assert_close(divided[:, :4], 4 * bare[:, :4])
+    assert (divided[:, 4] == 1).all()
+    np.testing.assert_array_equal(item_vectors(plain, kitchen), item_vectors(warm, kitchen))
+
+
+def test_a_learned_temperature_is_trained_and_does_not_decay(kitchen_features: sl.Features) -> None:
+    for choice in (sl.AdamW(0.1, weight_decay=0.5), sl.LazyAdam(0.1, weight_decay=0.5)):
+        model = sl.TwoTower(kitchen_features, [4], normalize=True, learned_temperature=0.25)
+        optimizer = make_optimizer(choice, model)
+        assert model.query.log_temperature is not None
+        for parameter in model.parameters():
+            parameter.grad = torch.zeros_like(parameter)
+        optimizer.step()
+        assert model.query.log_temperature.item() == pytest.approx(math.log(0.25))
+        model.query.log_temperature.grad = torch.ones(())
+        optimizer.step()
+        assert model.query.log_temperature.item() < math.log(0.25) - 0.05

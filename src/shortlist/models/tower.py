@@ -23,7 +23,8 @@ class Tower(nn.Module):
     """Feature embeddings [B, sum of widths], then dense layers; the last has no activation. Gives [B, D] float32.
 
     With `normalize` vectors have length 1. `extra` appends the item bias's dimension: "one" a constant 1 for
-    the query tower, "bias" a linear function of the embeddings for the item tower.
+    the query tower, "bias" a linear function of the embeddings for the item tower. With `learned_temperature` vectors
+    are divided by a learnt number before that, which starts there.
     """
 
     def __init__(
@@ -31,6 +32,7 @@ class Tower(nn.Module):
         features: Sequence[FittedFeature],
         settings: TwoTowerSettings,
         extra: Literal["one", "bias"] | None = None,
+        learned_temperature: float | None = None,
     ) -> None:
         super().__init__()
         self.feature_names = [feature.name for feature in features]
@@ -49,6 +51,9 @@ class Tower(nn.Module):
         self.layers = nn.Sequential(*blocks)
         self.normalize = settings.normalize
         self.extra = extra
+        self.start = learned_temperature
+        # The log, so that no step can take the temperature to nothing or below.
+        self.log_temperature = None if learned_temperature is None else nn.Parameter(torch.zeros(()))
         self.bias = nn.Linear(inputs, 1) if extra == "bias" else None
 
     def forward(self, features: Mapping[str, TowerInput]) -> Tensor:
@@ -58,6 +63,8 @@ class Tower(nn.Module):
         vectors: Tensor = self.layers(joined)  # [B, D]
         if self.normalize:
             vectors = nn.functional.normalize(vectors, dim=1)
+        if self.log_temperature is not None:
+            vectors = vectors * torch.exp(-self.log_temperature)
         if self.bias is not None:
             vectors = torch.cat([vectors, self.bias(joined)], dim=1)  # [B, D + 1]
         elif self.extra == "one":
@@ -67,6 +74,8 @@ class Tower(nn.Module):
     def initialize(self, init: str, generator: torch.Generator) -> None:
         """Draw all weights anew: as Keras does ("keras"), or as PyTorch does ("torch")."""
         with torch.no_grad():
+            if self.log_temperature is not None and self.start is not None:
+                self.log_temperature.fill_(math.log(self.start))
             for module in self.modules():
                 if isinstance(module, EmbeddingTable):
                     if init == "keras":

@@ -19,7 +19,9 @@ class TwoTower(nn.Module):
 
     `layers` are the widths of the dense layers, the last being D, the width of the vectors. ReLU (or another
     `activation`) follows all but the last. `dropout` acts after each activation. With `normalize` the score is a
-    cosine; give the loss a temperature then. `item_bias` adds one dimension: 1 in the query's vector, a linear
+    cosine; give the loss a temperature then, or
+    let the model learn one: with `learned_temperature` query vectors are divided by a number that starts there and is
+    trained with the rest, which changes scores and no ranking. `item_bias` adds one dimension: 1 in the query's vector, a linear
     function of the item's embeddings in the item's. Weights are drawn from seed 0 here; `train` draws its own.
 
     Raises `SettingsError` for widths below 1, dropout outside [0, 1), and unknown words.
@@ -40,6 +42,7 @@ class TwoTower(nn.Module):
         activation: Activation = "relu",
         dropout: float = 0.0,
         normalize: bool = False,
+        learned_temperature: float | None = None,
         item_bias: bool = False,
         init: Init = "keras",
     ) -> None:
@@ -50,10 +53,16 @@ class TwoTower(nn.Module):
             activation=activation,
             dropout=dropout,
             normalize=normalize,
+            learned_temperature=learned_temperature,
             item_bias=item_bias,
             init=init,
         )
-        self.query = Tower(features.query, self.settings, extra="one" if item_bias else None)
+        self.query = Tower(
+            features.query,
+            self.settings,
+            extra="one" if item_bias else None,
+            learned_temperature=self.settings.learned_temperature,
+        )
         self.item = Tower(features.item, self.settings, extra="bias" if item_bias else None)
         self.initialize(seed=0)
 

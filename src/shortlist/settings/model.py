@@ -22,5 +22,6 @@ class TwoTowerSettings:
     activation: Activation = "relu"
     dropout: Annotated[Number, Field(ge=0, lt=1)] = 0.0
     normalize: bool = False
+    learned_temperature: Annotated[Number, Field(gt=0, le=1e30)] | None = None
     item_bias: bool = False
     init: Init = "keras"

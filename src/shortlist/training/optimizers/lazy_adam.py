@@ -22,7 +22,7 @@ class LazyAdam(GroupedWeights):
     step, by what its moments still hold.
     """
 
-    def __init__(self, parameters: Iterable[Tensor], choice: Choice) -> None:
+    def __init__(self, parameters: Iterable[Tensor] | Iterable[dict[str, Any]], choice: Choice) -> None:
         super().__init__(
             parameters,
             lr=choice.learning_rate,

@@ -42,14 +42,22 @@ def make_optimizer(choice: AnyOptimizer, model: torch.nn.Module) -> Optimizer:
             groups: list[dict[str, Any]] = [{"params": of_tables, "rowwise": True}, {"params": others}]
             return KerasAdagrad(groups, choice.learning_rate, choice.initial_accumulator, choice.epsilon)
         case LazyAdamChoice():
-            return LazyAdam(model.parameters(), choice)
+            return LazyAdam(_decaying(model), choice)
         case AdamW():
             on_gpu = next(model.parameters()).is_cuda
             return TorchAdamW(
-                model.parameters(),
+                _decaying(model),
                 lr=torch.tensor(choice.learning_rate, device="cuda") if on_gpu else choice.learning_rate,
                 betas=(choice.beta1, choice.beta2),
                 eps=choice.epsilon,
                 weight_decay=choice.weight_decay,
                 capturable=on_gpu,
             )
+
+
+def _decaying(model: torch.nn.Module) -> list[dict[str, Any]]:
+    """The weights in groups: single numbers, such as a learnt temperature, do not decay, for 0 is no rest for them."""
+    weights = list(model.parameters())
+    numbers = [weight for weight in weights if weight.dim() == 0]
+    groups: list[dict[str, Any]] = [{"params": [weight for weight in weights if weight.dim() > 0]}]
+    return [*groups, {"params": numbers, "weight_decay": 0.0}] if numbers else groups
