@@ -375,15 +375,15 @@ SETTINGS = [
          "experiment.toml: data.interactions should be a valid string, or should be a dictionary or an instance of "
          "Query, but it is 5.", experiment('"clicks.csv"', "5")),
     Case("no such kind of feature", TRAIN, 2,
-         "experiment.toml: features.query.0: a feature names one of lookup, hash, ... with its column, but it is "
-         "{'look': 'user', 'width': 32, 'dropout': 0.5}.", experiment("lookup", "look")),
+         "experiment.toml: features.item.0: a feature names one of lookup, hash, ... with its column, but it is "
+         "{'look': 'item', 'width': 128, 'dropout': 0.1}.", experiment("lookup", "look")),
     Case("a feature of no width", TRAIN, 2,
-         "experiment.toml: features.query.0: Lookup: width should be greater than 0, but it is 0.",
-         experiment('"user", width = 32', '"user", width = 0')),
+         "experiment.toml: features.item.0: Lookup: width should be greater than 0, but it is 0.",
+         experiment('lookup = "item", width = 128', 'lookup = "item", width = 0')),
     Case("a feature of no column", TRAIN, 1,
-         "The query tower wants column 'age', which its tables do not hold; they have 'user', 'item', 'time'. "
+         "The item tower wants column 'age', which its tables do not hold; they have 'item', 'title'. "
          "Name one of these, or leave the feature out.",
-         experiment('lookup = "user"', 'lookup = "age"')),
+         experiment('lookup = "item"', 'lookup = "age"')),
     Case("two kinds of split", TRAIN, 2,
          "experiment.toml: split: exactly one of random, time, leave_last_out, cold_items, held_out_users, given "
          "must be named, but random, time is.",
@@ -495,7 +495,7 @@ ANSWERS = [
     Case("a query that is no text", "recommend trained --query user=\udcff", 1,
          r"The query's 'user' has a value that cannot be read: '\udcff' ('utf-8' codec ...)."),
     Case("no such feature in a query", "recommend trained --query user=u1 --query wealth=7", 1,
-         "The model reads no 'wealth' from a query; it reads 'user', 'time'."),
+         "The model reads no 'wealth' from a query; it reads 'user'."),
     Case("no such item to leave out", "recommend trained --query user=u1 --exclude i9", 1,
          "No item has the id 'i9'; the catalogue holds 6 ids such as 'i0', 'i1', 'i2', … (6 in all)."),
     Case("no such item", "similar trained --item Jam", 1,
@@ -503,8 +503,7 @@ ANSWERS = [
     Case("a label of two items", "similar trained --item 'Thing 0'", 1,
          "2 items have the label 'Thing 0': 'i0', 'i5'. Name one by its id."),
     Case("queries of no known column", "recommend trained --queries q.csv --out lists.parquet --quiet", 1,
-         "q.csv, in the 1 rows from row 0 on: The model reads none of the columns 'who' from a query; it reads 'user', "
-         "'time'.",
+         "q.csv, in the 1 rows from row 0 on: The model reads none of the columns 'who' from a query; it reads 'user'.",
          {"q.csv": "who\nu1\n"}),
     Case("no queries", "recommend trained --queries q.csv --out lists.parquet --quiet", 1,
          "q.csv has no rows; at least one query is needed.", {"q.csv": "user\n"}),

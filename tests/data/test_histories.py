@@ -1,7 +1,9 @@
+import datetime as dt
 from collections.abc import Mapping
-from typing import Any
+from typing import Any, Literal
 
 import numpy as np
+import polars as pl
 import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
@@ -51,6 +53,20 @@ def test_events_of_one_moment_do_not_come_after_each_other() -> None:
     assert touched_before(dataset(time="at")).tolist() == [1, 0, 0, 1]
 
 
+@pytest.mark.parametrize("unit", ["ms", "us", "ns"])
+def test_a_gap_counts_seconds_whatever_the_unit(unit: Literal["ms", "us", "ns"]) -> None:
+    moments = pl.from_epoch(pl.Series([0, 60, 120]), "s").cast(pl.Datetime(unit))
+    data = dataset({"user": [1, 1, 1], "sku": ["jam", "tea", "rye"], "at": moments}, time="at")
+    assert touched_before(data, 60).tolist() == [0, 1, 2]
+    assert touched_before(data, 60.5).tolist() == [0, 0, 1]
+
+
+def test_a_gap_of_a_day_leaves_out_the_day_before_of_dates() -> None:
+    days = [dt.date(2026, 1, day) for day in (1, 2, 4)]
+    data = dataset({"user": [1, 1, 1], "sku": ["jam", "tea", "rye"], "at": days}, time="at")
+    assert touched_before(data, 2 * 86_400).tolist() == [0, 0, 2]
+
+
 def test_before_wants_times() -> None:
     with pytest.raises(SettingsError, match="This needs times, but no column has the role time"):
         touched_before(dataset())
@@ -58,18 +74,20 @@ def test_before_wants_times() -> None:
 
 @settings(deadline=None, max_examples=50)
 @given(
-    rows=st.lists(st.tuples(st.integers(0, 3), st.sampled_from(["jam", "tea", "rye"]), st.integers(-3, 3)), min_size=1)
+    gap=st.integers(0, 4),
+    rows=st.lists(st.tuples(st.integers(0, 3), st.sampled_from(["jam", "tea", "rye"]), st.integers(-3, 3)), min_size=1),
 )
-def test_what_came_before_is_what_a_loop_over_all_events_finds(rows: list[tuple[int, str, int]]) -> None:
+def test_what_came_before_is_what_a_loop_over_all_events_finds(gap: int, rows: list[tuple[int, str, int]]) -> None:
     users, items, times = (list(column) for column in zip(*rows, strict=True))
     data = dataset({"user": users, "sku": items, "at": times}, time="at")
-    histories, before = Histories.of(data), touched_before(data)
+    histories, before = Histories.of(data), touched_before(data, gap)
     for event in range(len(rows)):
         user = int(data.user_rows[event])
         earlier = sorted(
             int(data.item_rows[other])
             for other in range(len(rows))
-            if data.user_rows[other] == user and times[other] < times[event]
+            if data.user_rows[other] == user
+            and (times[event] - times[other] >= gap if gap else times[other] < times[event])
         )
         assert sorted(histories.by_user(user)[: before[event]].tolist()) == earlier
 

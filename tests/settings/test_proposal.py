@@ -102,17 +102,25 @@ def tables(num_users: int, num_items: int) -> dict[str, pl.DataFrame]:
     return {"interactions": pl.DataFrame(clicks).with_columns(at=pl.from_epoch("at"))}
 
 
-def test_the_recipe_reads_ids_that_may_be_unknown_the_history_and_the_time() -> None:
+def test_the_recipe_reads_what_users_touched_up_to_a_day_before() -> None:
     found = propose(tables(5, 3), {}, {}).tables
+    history = {"history": "sku", "width": 128, "pooling": "sqrt", "dropout": 0.5, "forget": 0.3}
     assert found["features"] == {
-        "query": [
-            {"lookup": "user", "width": 32, "dropout": 0.5},
-            {"history": "sku", "width": 128, "pooling": "sqrt", "dropout": 0.5, "forget": 0.3},
-            {"bucketize": "at", "boundaries": 20, "method": "quantiles", "width": 16, "missing": "highest"},
-        ],
+        "query": [{**history, "gap": 86_400.0}],
         "item": [{"lookup": "sku", "width": 128, "dropout": 0.1}],
     }
+    numbers = {name: frame.with_columns(pl.col("at").dt.epoch("s")) for name, frame in tables(5, 3).items()}
+    assert propose(numbers, {}, {}).tables["features"]["query"] == [history]
+    timed = propose(numbers, {}, {"time_unit": "s"}).tables["features"]["query"]
+    assert timed == [{**history, "gap": 86_400.0}]
     assert {name: found[name] for name in ("model", "training", "evaluation")} == preset_tables("recommended")
+
+
+def test_without_times_who_asks_is_read_too() -> None:
+    frames = {name: frame.drop("at") for name, frame in tables(5, 3).items()}
+    found = propose(frames, {}, {}).tables
+    assert [next(iter(feature)) for feature in found["features"]["query"]] == ["lookup", "history"]
+    assert found["features"]["query"][0] == {"lookup": "user", "width": 32, "dropout": 0.5}
 
 
 def test_many_items_are_sampled_and_many_rows_updated_lazily() -> None:

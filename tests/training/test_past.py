@@ -44,7 +44,9 @@ def test_what_is_held_out_is_no_part_of_it_wherever_it_stands(padded: bool) -> N
 
 @pytest.mark.parametrize("padded", [False, True])
 def test_a_history_ends_before_the_event_and_its_latest_items_count(padded: bool) -> None:
-    taken = past(padded=padded, max_length=2).take(EVERYONE, before=torch.tensor([1, 3, 0, 0]))["history_item"]
+    taken = past(padded=padded, max_length=2).take(EVERYONE, before={"history_item": torch.tensor([1, 3, 0, 0])})[
+        "history_item"
+    ]
     assert lists_of(taken) == [[], [3, 4], [], []]
 
 

@@ -27,13 +27,14 @@ class History:
     brings the history that the bundle keeps of its user, and whatever it gives itself.
 
     `pooling` "mean" weighs all alike; "sqrt" divides their sum by the square root of their number instead, so that the
-    length of a history is told too; "recency" halves an item's weight for every `half_life` items that came after
-    it; "attention" learns a weight for each item (a softmax over the history of one learnt score an item). `dropout`
-    is the chance of each item to be left out of a history in training, anew in every step: a history then says less
-    than all, which keeps a model from learning histories by heart. `forget` is the chance of a whole history to be left
-    out, so that the model learns what to say to somebody new; somebody new has no known id either, so give the id a
-    `dropout` too. The latest `max_length` items count, but for those
-    that training did not touch; no history at all gives zeros.
+    length of a history is told too; "recency" halves an item's weight for every `half_life` items that came after it;
+    "attention" learns a weight for each item (a softmax over the history of one learnt score an item). `dropout` is the
+    chance of each item to be left out of a history in training, anew in every step: a history then says less than all,
+    which keeps a model from learning histories by heart. `forget` is the chance of a whole history to be left out, so
+    that the model learns what to say to somebody new; somebody new has no known id either, so give the id a `dropout`
+    too. Under a split in time a training event's history ends `gap` seconds before it: histories are not kept up to the
+    second where a model is used, and one that is teaches the order within a sitting. The latest `max_length` items
+    count, but for those that training did not touch; no history at all gives zeros.
 
     Use it wherever users come back: it knows users that training did not know, once they have touched anything.
     Source: Covington et al. 2016, https://doi.org/10.1145/2959100.2959190 (the mean of what was watched).
@@ -52,6 +53,7 @@ class History:
     half_life: Annotated[Number, Field(gt=0)] = 10.0
     dropout: Share = 0.0
     forget: Share = 0.0
+    gap: Annotated[Number, Field(ge=0)] = 0.0
     max_length: Positive = 500
 
     def fit(self, values: pl.Series) -> "FittedHistory":

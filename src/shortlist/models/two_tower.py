@@ -19,10 +19,10 @@ class TwoTower(nn.Module):
 
     `layers` are the widths of the dense layers, the last being D, the width of the vectors. ReLU (or another
     `activation`) follows all but the last. `dropout` acts after each activation. With `normalize` the score is a
-    cosine; give the loss a temperature then, or
-    let the model learn one: with `learned_temperature` query vectors are divided by a number that starts there and is
-    trained with the rest, which changes scores and no ranking. `item_bias` adds one dimension: 1 in the query's vector, a linear
-    function of the item's embeddings in the item's. Weights are drawn from seed 0 here; `train` draws its own.
+    cosine; give the loss a temperature then, or let the model learn one: with `learned_temperature` query vectors are
+    divided by a number that starts there and is trained with the rest. `item_bias` adds one dimension: 1 in the query's
+    vector, a linear function of the item's embeddings in the item's. Weights are drawn from seed 0 here; `train` draws
+    its own.
 
     Raises `SettingsError` for widths below 1, dropout outside [0, 1), and unknown words.
 

@@ -40,8 +40,8 @@ MOST_ITEMS_WHOLE = 50_000
 FOR_MANY_ITEMS = {"in_batch_softmax": {"uniform_negatives": 8_192, "log_q": True, "remove_accidental_hits": True}}
 # Up to so many rows of embeddings an optimiser may pass over all of them in each step.
 MOST_ROWS_DENSE = 200_000
-# What was in the air at the time; a query that names none is asked now.
-OF_TIMES = {"boundaries": 20, "method": "quantiles", "width": 16, "missing": "highest"}
+OF_HISTORIES = {"width": 128, "pooling": "sqrt", "dropout": 0.5, "forget": 0.3}
+DAY = 86_400.0  # seconds
 HIGHEST = float(np.finfo(np.float32).max)
 Feature = dict[str, Any]
 
@@ -81,9 +81,8 @@ def propose(
         doubts["split"].append("No column of times was found. A random split lets the future explain the past.")
     features = {
         "query": [
-            {**_of_id(frames["interactions"][found.query_id], 32), "dropout": 0.5},
-            {"history": found.item_id, "width": 128, "pooling": "sqrt", "dropout": 0.5, "forget": 0.3},
-            *([] if found.time is None else [{"bucketize": found.time, **OF_TIMES}]),
+            *([] if found.time else [{**_of_id(frames["interactions"][found.query_id], 32), "dropout": 0.5}]),
+            {"history": found.item_id, **OF_HISTORIES, **_gap(frames["interactions"], found)},
             *_of_users(frames, found, doubts["features"]),
         ],
         "item": [
@@ -200,6 +199,13 @@ def _of_users(frames: Mapping[str, pl.DataFrame], roles: Roles, doubts: list[str
 def _of_items(frames: Mapping[str, pl.DataFrame], roles: Roles, doubts: list[str]) -> list[Feature]:
     items = frames.get("items")
     return [] if items is None else list(_features(items, [roles.item_id], "items", doubts))
+
+
+def _gap(events: pl.DataFrame, roles: Roles) -> dict[str, float]:
+    """How long before an event its history ends, where the events have times that can be counted in days."""
+    if roles.time not in events.columns or (events[roles.time].dtype.is_numeric() and roles.time_unit is None):
+        return {}
+    return {"gap": DAY}
 
 
 def _of_id(ids: pl.Series, width: int) -> Feature:

@@ -116,7 +116,7 @@ class Events:
         self.columns = tables.encode(tables.features.event, data.events)
         self.past: Past | None = None
         self._own_histories = own_histories
-        self._before: Tensor | None = None
+        self._before: dict[str, Tensor] | None = None
         if tables.features.history:
             if histories is None:
                 raise ValueError("The features read histories, so that events need them.")
@@ -124,7 +124,10 @@ class Events:
                 tables.features.history, histories, tables.item_ids, tables.device, padded=tables.fixed_shapes
             )
             if own_histories and in_time:
-                self._before = torch.from_numpy(touched_before(data)).to(tables.device)
+                self._before = {
+                    feature.name: torch.from_numpy(touched_before(data, feature.choice.gap)).to(tables.device)
+                    for feature in tables.features.history
+                }
         self.user_rows = torch.from_numpy(data.user_rows).to(tables.device)
         self.item_rows = torch.from_numpy(data.item_rows).to(tables.device)
         weights = data.weights
@@ -141,7 +144,7 @@ class Events:
         inputs = {**self.tables.users.take(users), **self.columns.take(rows)}
         if self.past is None:
             return inputs
-        before = None if self._before is None else self._before.index_select(0, rows)
+        before = self._before and {name: counts.index_select(0, rows) for name, counts in self._before.items()}
         return inputs | self.past.take(users, before=before, held_out=items if self._own_histories else None)
 
     @property

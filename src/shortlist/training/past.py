@@ -1,6 +1,6 @@
 """The inputs of history features: what the askers of a batch had touched, gathered from one list of all histories."""
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 
 import polars as pl
 import torch
@@ -45,17 +45,18 @@ class Past:
         return sum(min(mean, feature.choice.max_length) for feature in self._features)
 
     def take(
-        self, user_rows: Tensor, *, before: Tensor | None = None, held_out: Tensor | None = None
+        self, user_rows: Tensor, *, before: Mapping[str, Tensor] | None = None, held_out: Tensor | None = None
     ) -> dict[str, TowerInput]:
         """The inputs for queries [B] of these users.
 
-        `before` [B] is how many entries of each user's history there were by then, None for all of them; `held_out`
-        [B] is the item that is no part of each one's history.
+        `before` says for each feature how many entries of each user's history [B] there were by then, None for all of
+        them; `held_out` [B] is the item that is no part of each one's history.
         """
         taken: dict[str, TowerInput] = {}
         starts = self._offsets.index_select(0, user_rows)
-        ends = self._offsets.index_select(0, user_rows + 1) if before is None else starts + before
+        whole = self._offsets.index_select(0, user_rows + 1)
         for place, (feature, row_of) in enumerate(zip(self._features, self._rows, strict=True)):
+            ends = whole if before is None else starts + before[feature.name]
             latest = torch.maximum(starts, ends - feature.choice.max_length)
             if self._widths is None:
                 taken[feature.name] = self._bag(latest, ends, row_of, held_out)
