@@ -119,8 +119,8 @@ class Run:
         notes = [*self.split.notes, *([of_features[self.fit_on]] if self.fit_on in of_features else [])]
         if self.chosen_on is not None:
             notes.append(
-                "Validation events chose the epoch; the model was then trained anew up to it, on training and validation "
-                "events together."
+                "Validation events chose the epoch; the model was then trained anew up to it, on training and "
+                "validation events together."
             )
         return notes
 
