@@ -9,8 +9,13 @@ import torch
 
 import shortlist as sl
 from shortlist.errors import DataError, SettingsError
+from shortlist.experiment.vectors import events_of
+from shortlist.features import AnyFeature
+from shortlist.losses import full_softmax
+from shortlist.models import Bag
+from shortlist.training import Tables, fit, make_optimizer
 
-SCHEDULE = sl.Training(epochs=6, batch_size=32, validate_every=6, patience=6, decay="cosine", seed=1)
+SCHEDULE = sl.Training(epochs=6, batch_size=32, patience=6, decay="cosine", seed=1)
 
 
 def world() -> sl.Dataset:
@@ -48,10 +53,20 @@ def test_the_weights_are_those_of_a_training_on_both_parts_up_to_that_epoch(spli
     joined = split.joined()
     assert split.validation is not None
     assert joined.train.num_events == split.train.num_events + split.validation.num_events
-    assert refitted.history.best_epoch == SCHEDULE.epochs  # so that a whole training is the same as a refit
-    plain = train(joined, dataclasses.replace(SCHEDULE, watch="nothing", patience=None))
-    assert refitted.model.features.to_json() == plain.model.features.to_json()
-    for name, tensor in plain.model.state_dict().items():
+    assert refitted.history.best_epoch < SCHEDULE.epochs  # else it could not be told from a whole training
+    query: list[AnyFeature] = [sl.Lookup("user_id", width=4), sl.History("item_id", width=4)]
+    features = sl.fit_features(query, [sl.Lookup("item_id", width=4)], on=joined.train)
+    model = sl.TwoTower(features, layers=[6, 4])
+    model.initialize(SCHEDULE.seed)
+    fit(
+        model,
+        events_of(joined, joined.train, Tables(features, joined.train), sl.FullSoftmax()),
+        loss=full_softmax,
+        optimizer=make_optimizer(sl.AdamW(0.03), model),
+        training=dataclasses.replace(SCHEDULE, watch="nothing", patience=None),
+        stop_after=refitted.history.best_epoch,
+    )
+    for name, tensor in model.state_dict().items():
         assert torch.equal(tensor, refitted.model.state_dict()[name])
 
 
@@ -81,6 +96,22 @@ def test_both_trainings_resume_from_checkpoints_of_their_own(split: sl.Split, re
     again = train(split, training, checkpointing=sl.Checkpointing(path, resume=True))
     for name, tensor in refitted.model.state_dict().items():
         assert torch.equal(tensor, again.model.state_dict()[name])
+
+
+def test_a_split_made_by_hand_is_refused_before_anything_trains(split: sl.Split) -> None:
+    by_hand = sl.Split(split.train, split.validation, split.test, split.choice)
+    with pytest.raises(SettingsError, match="a split made by hand cannot"):
+        train(by_hand, dataclasses.replace(SCHEDULE, refit=True))
+
+
+def test_rows_of_events_that_were_trained_on_do_not_see_themselves(split: sl.Split, refitted: sl.Run) -> None:
+    for part in (refitted.split.train.take(np.arange(20)), split.validation):
+        assert part is not None
+        inputs = events_of(refitted.split, part, refitted.tables).query_inputs(torch.arange(20))["history_item_id"]
+        assert isinstance(inputs, Bag)
+        rows = refitted.model.features.history[0].rows_of(refitted.split.train.items["item_id"])
+        own = torch.from_numpy(rows[part.item_rows[:20]])
+        assert not bool((inputs.rows == own.index_select(0, inputs.owner)).any())
 
 
 def test_a_refit_wants_something_to_choose_by() -> None:

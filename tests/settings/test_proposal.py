@@ -1,7 +1,7 @@
 """What init proposes for tables, and the doubts that it says."""
 
 import datetime as dt
-from typing import Any
+from typing import Any, Literal
 
 import numpy as np
 import polars as pl
@@ -102,18 +102,27 @@ def tables(num_users: int, num_items: int) -> dict[str, pl.DataFrame]:
     return {"interactions": pl.DataFrame(clicks).with_columns(at=pl.from_epoch("at"))}
 
 
-def test_the_recipe_reads_what_users_touched_up_to_a_day_before() -> None:
-    found = propose(tables(5, 3), {}, {}).tables
+@pytest.mark.parametrize(
+    ("hours", "gap"), [([0, 30, 60], {"gap": 86_400.0}), ([0, 2, 5], {"gap": 3_600.0}), ([0, 0, 0], {})]
+)
+def test_the_recipe_reads_what_users_touched_up_to_a_while_before(hours: list[int], gap: dict[str, float]) -> None:
+    moments = [dt.datetime(2026, 1, 1) + dt.timedelta(hours=hour) for hour in hours]
+    frames = {"interactions": pl.DataFrame({"user": [1, 1, 1], "sku": ["a", "b", "c"], "at": moments})}
+    found = propose(frames, {}, {}).tables
     history = {"history": "sku", "width": 128, "pooling": "sqrt", "dropout": 0.5, "forget": 0.3}
-    assert found["features"] == {
-        "query": [{**history, "gap": 86_400.0}],
-        "item": [{"lookup": "sku", "width": 128, "dropout": 0.1}],
-    }
-    numbers = {name: frame.with_columns(pl.col("at").dt.epoch("s")) for name, frame in tables(5, 3).items()}
-    assert propose(numbers, {}, {}).tables["features"]["query"] == [history]
-    timed = propose(numbers, {}, {"time_unit": "s"}).tables["features"]["query"]
-    assert timed == [{**history, "gap": 86_400.0}]
+    assert found["features"] == {"query": [history | gap], "item": [{"lookup": "sku", "width": 128, "dropout": 0.1}]}
     assert {name: found[name] for name in ("model", "training", "evaluation")} == preset_tables("recommended")
+
+
+@pytest.mark.parametrize(("unit", "gap"), [("s", 86_400.0), ("ms", 86_400_000.0)])
+def test_a_gap_counts_as_the_numbers_do_that_are_no_times(unit: Literal["s", "ms"], gap: float) -> None:
+    moments = [dt.datetime(2026, 1, 1) + dt.timedelta(days=day) for day in (0, 2, 4)]
+    numbers = pl.Series(moments).dt.epoch(unit)
+    frames = {"interactions": pl.DataFrame({"user": [1, 1, 1], "sku": ["a", "b", "c"], "at": numbers})}
+    assert propose(frames, {}, {}).tables["features"]["query"][0]["gap"] == gap
+    assert propose(frames, {}, {"time_unit": unit}).tables["features"]["query"][0]["gap"] == 86_400.0
+    places = {"interactions": frames["interactions"].with_columns(at=pl.Series([1, 2, 3]))}
+    assert "gap" not in propose(places, {}, {}).tables["features"]["query"][0]
 
 
 def test_without_times_who_asks_is_read_too() -> None:

@@ -63,7 +63,7 @@ def test_epoch_holds_every_event_once_in_batches_that_match(seed: int, batch_siz
 
 def test_batch_gathers_its_items_weights_and_log_q(data: sl.Dataset) -> None:
     events = events_of(data)
-    batch = events.batch(torch.tensor([3, 0, 8, 2]), events.log_q())  # items 9, 7, 9, 7: rows 1 and 3
+    batch = events.batch(torch.tensor([3, 0, 8, 2]), events.log_q(1))  # items 9, 7, 9, 7: rows 1 and 3
     assert batch.item_rows.tolist() == [1, 3]
     assert batch.positives.column.tolist() == [0, 1, 0, 1]
     assert batch.positives.counts is not None
@@ -80,7 +80,7 @@ def test_batch_gathers_its_items_weights_and_log_q(data: sl.Dataset) -> None:
 def test_log_q_is_the_log_of_each_items_share_of_the_events(data: sl.Dataset) -> None:
     # Rows are items 10, 9, 8, 7, which stand in 0, 2, 3 and 5 of ten events; weights do not count.
     expected = [-math.inf, math.log(0.2), math.log(0.3), math.log(0.5)]
-    assert events_of(data).log_q().tolist() == pytest.approx(expected)
+    assert events_of(data).log_q(1).tolist() == pytest.approx(expected)
 
 
 def test_order_comes_from_the_generator_alone(data: sl.Dataset) -> None:
@@ -140,9 +140,9 @@ def test_batches_made_together_are_those_made_one_by_one(batch_size: int) -> Non
     features = sl.fit_features([sl.Text("words"), sl.Normalize("at")], [sl.Lookup("item"), sl.Text("title")], on=data)
     events = Events(Tables(features, data), data)
     rows = torch.tensor([4, 9, 0, 3, 7, 1, 8, 2, 6, 5])
-    together = list(events.batches(rows, batch_size, events.log_q()))
+    together = list(events.batches(rows, batch_size, events.log_q(1)))
     assert [str(batch) for batch in together] == [
-        str(events.batch(part, events.log_q())) for part in torch.split(rows, batch_size)
+        str(events.batch(part, events.log_q(1))) for part in torch.split(rows, batch_size)
     ]
 
 

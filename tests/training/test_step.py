@@ -76,7 +76,7 @@ def test_fixed_shapes_give_the_losses_and_gradients_of_free_ones(
     for fixed_shapes in (False, True):
         events = events_of(data, fixed_shapes=fixed_shapes)
         model = sl.TwoTower(events.tables.features, [6, 5])
-        log_q = events.log_q() if with_log_q else None
+        log_q = events.log_q(1) if with_log_q else None
         results: list[Tensor] = []
         for batch in events.epoch(8, torch.Generator().manual_seed(1), log_q, skip=1):
             model.zero_grad()
@@ -140,7 +140,7 @@ def test_graph_is_given_each_batch_and_captured_once_for_each_shape(data: sl.Dat
         step = ReplayedByHand(plain) if graphed else plain
         generator = torch.Generator().manual_seed(2)
         losses.append(
-            [step(batch).item() for _ in range(WARM_UP + 2) for batch in events.epoch(8, generator, events.log_q())]
+            [step(batch).item() for _ in range(WARM_UP + 2) for batch in events.epoch(8, generator, events.log_q(1))]
         )
     assert losses[0] == losses[1]
     assert isinstance(step, ReplayedByHand)

@@ -124,7 +124,7 @@ def train(
         "bundle": str(bundle),
         **assessment.to_json(),
         "history": {"epochs": len(run.history.epochs), "best_epoch": run.history.best_epoch,
-                    "seconds": run.history.seconds},
+                    "seconds": run.seconds},
         "notes": run.notes,
         "files": [str(path) for path in pictures],
     }  # fmt: skip

@@ -235,7 +235,7 @@ def _run_one(plan: Experiment, data: Dataset, metric: str, bar: ProgressBar, fir
         curve=run.history.curve(run.protocol.name(metric)),
         curve_baselines=run.curve_baselines(assessment) if first is None else first.curve_baselines,
         parameters=run.model.num_parameters,
-        seconds=run.history.seconds,
+        seconds=run.seconds,
         peak_memory_mib=peak,
         notes=tuple(run.notes),
     )

@@ -35,6 +35,15 @@ class EventTable:
     def columns(self) -> list[str]:
         return self._table.columns
 
+    @property
+    def places(self) -> npt.NDArray[np.int64]:
+        """The row of the shared table that each of these is [E]."""
+        return np.arange(self._table.height) if self._rows is None else self._rows.astype(np.int64)
+
+    def shares_rows_with(self, other: "EventTable") -> bool:
+        """Whether some row stands in both."""
+        return self._table is other._table and bool(np.isin(self.places, other.places).any())
+
     def take(self, rows: npt.NDArray[np.int64] | slice) -> Self:
         """These rows of these rows."""
         if self._rows is not None:

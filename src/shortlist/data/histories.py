@@ -37,9 +37,10 @@ class Histories:
         """
         users = np.concatenate([part.user_rows for part in parts])
         items = np.concatenate([part.item_rows for part in parts])
+        places = np.concatenate([part.events.places for part in parts])  # their order in the table
         timed = parts[0].roles.time is not None
-        times = np.concatenate([part.times for part in parts]) if timed else np.zeros(len(users), np.int64)
-        order = np.lexsort((times, users))
+        times = np.concatenate([part.times for part in parts]) if timed else places
+        order = np.lexsort((places, times, users))
         order = order[items[order] >= 0]
         lengths = np.bincount(users[order], minlength=parts[0].num_users)
         return cls(np.concatenate([[0], np.cumsum(lengths)]).astype(np.int64), items[order])
@@ -47,6 +48,14 @@ class Histories:
     def by_user(self, user_row: int) -> Rows:
         """The item rows that one user has touched, the latest last."""
         return self.item_rows[self.offsets[user_row] : self.offsets[user_row + 1]]
+
+    def take(self, user_rows: Rows) -> Self:
+        """The histories of these users [B], one after another."""
+        starts = self.offsets[user_rows]
+        lengths = self.offsets[user_rows + 1] - starts
+        offsets: Rows = np.concatenate([[0], np.cumsum(lengths)])
+        within = np.arange(offsets[-1]) - np.repeat(offsets[:-1], lengths)
+        return type(self)(offsets, self.item_rows[np.repeat(starts, lengths) + within])
 
     def for_users(self, num_users: int) -> Self:
         """The same for more users, of whom those beyond the known ones have touched nothing."""

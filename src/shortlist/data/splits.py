@@ -169,7 +169,22 @@ class Split:
     @property
     def in_time(self) -> bool:
         """Whether what is to be found came after what was there to learn from, for each user."""
-        return isinstance(self.choice, TimeSplit | LeaveLastOut)
+        match self.choice:
+            case TimeSplit() | LeaveLastOut():
+                return True
+            case HeldOutUsers():
+                return self.train.roles.time is not None
+            case GivenParts():
+                return self.train.roles.time is not None and self._came_after()
+            case _:
+                return False
+
+    def _came_after(self) -> bool:
+        """Whether no event to be found is earlier than one of its user that trains."""
+        latest = np.full(self.train.num_users, np.iinfo(np.int64).min)
+        np.maximum.at(latest, self.train.user_rows, self.train.times)
+        later = [part for part in (self.validation, self.test) if part is not None]
+        return all(bool((part.times >= latest[part.user_rows]).all()) for part in later)
 
     @property
     def _parts(self) -> list[Dataset]:

@@ -53,6 +53,12 @@ class Run:
     history: History
     fit_on: FitOn = "unknown"
     chosen_on: Split | None = None
+    refit_seconds: float = 0.0
+
+    @property
+    def seconds(self) -> float:
+        """What the training took with its validations, a refit included."""
+        return self.history.seconds + self.refit_seconds
 
     def evaluate(
         self, data: Dataset | None = None, protocol: Protocol | None = None, *, beside: Beside | None = None
@@ -106,7 +112,7 @@ class Run:
             split = self.chosen_on or self.split
             settings, seen = assessment.beside.settings, split.seen_before(self.watched)
             measured = evaluate_baselines(split, targets, self.protocol, seen, settings).baselines
-        metric = self.protocol.decisive(self.split.train.num_items)
+        metric = self.protocol.decisive((self.chosen_on or self.split).train.num_items)
         return {name: baseline.value(metric) for name, baseline in measured.items()}
 
     @property
@@ -133,7 +139,7 @@ class Run:
         """Write a bundle, a new folder that the core install can answer from; the path comes back.
 
         Without `with_history` it does not hold what each user had touched, which is personal data; it can leave out
-        no seen items then.
+        no seen items then, and to a model that reads histories its users are strangers until a query brings one.
 
         Raises `BundleError` where something stands there already, and `DivergedError` for a model whose item vectors
         hold NaN or infinity.

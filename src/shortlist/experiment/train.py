@@ -15,7 +15,7 @@ from shortlist.errors import SettingsError
 from shortlist.evaluation import Targets, VectorScores, evaluate
 from shortlist.experiment.run import FitOn, Run
 from shortlist.experiment.vectors import events_of, item_vectors, query_encoder
-from shortlist.features import fit_features
+from shortlist.features import Features, fit_features
 from shortlist.losses import Positives, bpr, cosine_contrastive, full_softmax, in_batch_softmax, pairwise_hinge
 from shortlist.models import TwoTower
 from shortlist.settings import (
@@ -30,8 +30,10 @@ from shortlist.settings import (
     PairwiseHinge,
     Protocol,
     Training,
+    TwoTowerSettings,
+    refuse_other_scores,
 )
-from shortlist.training import Checkpoints, Epoch, ProgressBar, Tables, fit, make_optimizer, pick_device
+from shortlist.training import Checkpoints, Epoch, History, ProgressBar, Tables, fit, make_optimizer, pick_device
 
 __all__ = ["train"]
 
@@ -67,6 +69,9 @@ def train(
     decisive = protocol.decisive(split.train.num_items)
     training = _with_metric(training, protocol, decisive)
     plan = _Plan(loss or InBatchSoftmax(), optimizer or Adagrad(), training, protocol, fit_on)
+    refuse_other_scores(plan.loss, model.settings)
+    if training.refit and split.join is None:
+        raise SettingsError("A refit joins the validation events to the training, which a split made by hand cannot.")
     with ProgressBar(training.metric or decisive, shown=progress) as bar:
         bar.expect(training.epochs)
 
@@ -79,7 +84,9 @@ def train(
         if training.refit:
             bar.start("refitting")
             bar.expect(len(run.history.epochs) + run.history.best_epoch)
-            run = _refit(plan, run, checkpointing, bar.advance)
+            features, history = run.model.features, run.history
+            del run  # the second training needs the memory of the first
+            run = _refit(plan, model.settings, features, split, history, checkpointing, bar.advance)
     return run
 
 
@@ -128,19 +135,28 @@ def _train_once(
     return Run(model, split, tables, loss, plan.optimizer, training, plan.protocol, history, plan.fit_on)
 
 
-def _refit(plan: _Plan, chosen: Run, checkpointing: Checkpointing | None, on_epoch: Callable[[Epoch], None]) -> Run:
+def _refit(
+    plan: _Plan,
+    settings: TwoTowerSettings,
+    features: Features,
+    chosen_on: Split,
+    history: History,
+    checkpointing: Checkpointing | None,
+    on_epoch: Callable[[Epoch], None],
+) -> Run:
     """The same training on training and validation events together, up to the epoch that the latter chose."""
-    split, features = chosen.split.joined(), chosen.model.features
-    if chosen.fit_on != "all":
+    split = chosen_on.joined()
+    if plan.fit_on != "all":
         query: list[Any] = [feature.choice for feature in features.query]
         item: list[Any] = [feature.choice for feature in features.item]
         features = fit_features(query, item, on=split.train)
     checkpointing = None if checkpointing is None else checkpointing.of_refit()
     training = dataclasses.replace(plan.training, watch="nothing", patience=None, metric=None, refit=False)
-    model = TwoTower.of(features, chosen.model.settings)
     again = dataclasses.replace(plan, training=training)
-    run = _train_once(again, model, split, checkpointing, on_epoch, stop_after=chosen.history.best_epoch)
-    return dataclasses.replace(run, training=plan.training, history=chosen.history, chosen_on=chosen.split)
+    model = TwoTower.of(features, settings)
+    run = _train_once(again, model, split, checkpointing, on_epoch, stop_after=history.best_epoch)
+    seconds = run.history.seconds
+    return dataclasses.replace(run, training=plan.training, history=history, chosen_on=chosen_on, refit_seconds=seconds)
 
 
 def _identity(plan: _Plan, model: TwoTower, split: Split, device: torch.device) -> str:

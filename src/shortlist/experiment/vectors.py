@@ -31,13 +31,15 @@ def events_of(split: Split, part: Dataset, tables: Tables, loss: AnyLoss | None 
         negatives = NegativeSampler(torch.from_numpy(counts).to(tables.device), loss)
     if loss is not None and loss.remove_known_positives:
         known = KnownPositives(Seen.of(part), part.num_items, tables.device)
+    training = part is split.train
+    earlier = [before for before in (split.train, split.validation) if before is not None and before is not part]
     return Events(
         tables,
         part,
         whole_catalogue=isinstance(loss, FullSoftmax),
         histories=split.histories_before(part) if tables.features.history else None,
-        own_histories=part is split.train,
-        in_time=split.in_time,
+        own_histories=training or any(part.events.shares_rows_with(before.events) for before in earlier),
+        in_time=split.in_time and training,
         negatives=negatives,
         known=known,
     )

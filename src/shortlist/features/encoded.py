@@ -37,7 +37,8 @@ class RowLists:
 
     def take(self, places: npt.NDArray[np.int64]) -> "RowLists":
         """The column at these places of its table."""
-        starts, lengths = self.offsets[places], np.diff(self.offsets)[places]
+        starts = self.offsets[places]
+        lengths = self.offsets[places + 1] - starts
         within = np.arange(lengths.sum()) - np.repeat(np.cumsum(lengths) - lengths, lengths)
         return RowLists.of_lengths(self.rows[np.repeat(starts, lengths) + within], lengths)
 

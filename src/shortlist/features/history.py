@@ -21,10 +21,10 @@ Pooling = Literal["mean", "sqrt", "recency", "attention"]
 class History:
     """The pooled embeddings of the items that the user had touched; `column` is the data's item id.
 
-    In training an event's own item is never part of its history. Under a split by time, or one that leaves out each
-    user's last event, a training event's history are the user's earlier events alone, and where a model is evaluated
-    it ends at the cut; under other splits, which mix the times, it is all of the user's other events. A served query
-    brings the history that the bundle keeps of its user, and whatever it gives itself.
+    An event is never part of its own history. Under a split in time a training event's history are the user's earlier
+    events alone, and where a model is evaluated it ends at the cut; under other splits, which mix the times, it is all
+    of the user's other events but those with the very item that is asked for. A served query brings the history that
+    the bundle keeps of its user, and whatever it gives itself.
 
     `pooling` "mean" weighs all alike; "sqrt" divides their sum by the square root of their number instead, so that the
     length of a history is told too; "recency" halves an item's weight for every `half_life` items that came after it;

@@ -32,7 +32,7 @@ def in_batch_softmax(
     advantage that popular items have as negatives of everyone. `remove_accidental_hits` counts a row's own item
     once: other rows' events with the same item are no negatives; `positives.masked` takes away other candidates of a
     row. "mean" divides by the sum of the weights, so that the learning rate need not change with the batch or the
-    weights' scale; "sum" does not divide. `label_smoothing` is that of `tiled_softmax`.
+    weights' scale; "sum" does not divide. `label_smoothing` is that of `tiled_softmax`, over the different items.
 
     Memory and precision are those of `tiled_softmax`.
 

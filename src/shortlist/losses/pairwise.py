@@ -133,7 +133,7 @@ def _of_rows(
 ) -> tuple[Tensor, Tensor]:
     given = scores()
     times = functional.pad(times, (0, given.shape[1] - len(times)))
-    negatives = torch.where(given.isfinite(), times, 0).scatter_(1, own, 0.0)  # [T, U] how often each is one
+    negatives = torch.where(given != -torch.inf, times, 0).scatter_(1, own, 0.0)  # [T, U] how often each is one
     shares = negatives / negatives.sum(dim=1, keepdim=True).clamp(min=1)
     own_scores = given.gather(1, own)
     apart = torch.where(negatives > 0, given, own_scores) - (own_scores if against_own else 0)

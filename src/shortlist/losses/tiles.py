@@ -14,8 +14,8 @@ from shortlist.losses.positives import Masked
 __all__ = ["OfRows", "tiled_loss"]
 
 # A tile has as many rows as hold this many scores, within these bounds: tall tiles make the products fast, and small
-# ones stay near the cache. One tile is held, and half of one more in bfloat16: 4 MB at a thousand items, 64 MB from
-# 16,384 to 262,144 of them, 256 MB at a million.
+# ones stay near the cache. The softmax holds one tile, and half of one more in bfloat16: 4 MB at a thousand items,
+# 64 MB from 16,384 to 262,144 of them, 256 MB at a million. Losses of pairs hold some seven.
 TILE_SCORES = 1 << 24
 MIN_ROWS, MAX_ROWS = 64, 1_024
 # Columns are filled up to a multiple of this many, so that each row of scores begins with a new line of the cache: the
@@ -82,6 +82,12 @@ class _TiledLoss(torch.autograd.Function):
         memory = torch.empty((height, num_columns), **_like(weights))
         own = column.unsqueeze(1)
 
+        starts = range(0, num_rows, max(height, 1))
+        first_masked: list[int] = []  # of each tile, and the end of the last one's
+        if masked is not None:
+            ends = torch.tensor([*starts, num_rows], device=masked.row.device)
+            first_masked = torch.searchsorted(masked.row, ends).tolist()
+
         def scores(tile: slice) -> Tensor:
             """The scores of the tile's rows [T, U]; what was made of an earlier tile's is overwritten."""
             query = queries[tile]
@@ -89,16 +95,16 @@ class _TiledLoss(torch.autograd.Function):
             if own_bias is not None:
                 filled.scatter_add_(1, own[tile], own_bias[tile].unsqueeze(1))
             if masked is not None:
-                ends = torch.tensor([tile.start, tile.stop], device=masked.row.device)
-                first, last = torch.searchsorted(masked.row, ends).tolist()
-                filled[masked.row[first:last] - tile.start, masked.column[first:last]] = -torch.inf
+                number = tile.start // height
+                pairs = slice(first_masked[number], first_masked[number + 1])
+                filled[masked.row[pairs] - tile.start, masked.column[pairs]] = -torch.inf
             return filled
 
         losses = torch.empty_like(weights)
         with_gradients = any(ctx.needs_input_grad[1:3])
         grad_queries, grad_items = torch.empty_like(queries), torch.zeros(items.shape, **_like(weights))
         weighted = queries * weights.unsqueeze(1).to(queries.dtype)
-        for start in range(0, num_rows, max(height, 1)):
+        for start in starts:
             tile = slice(start, min(start + height, num_rows))
             losses[tile], by_scores = of_rows(functools.partial(scores, tile), own[tile])
             if with_gradients:  # but for the rows' weights

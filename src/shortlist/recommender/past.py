@@ -23,15 +23,15 @@ class PastEncoder:
         self._row_of = [feature.rows_of(bundle.items["id"]) for feature in self._features]
         kept = histories or bundle.histories or Histories(np.zeros(1, np.int64), np.empty(0, np.int64))
         self._num_users = len(kept.offsets) - 1
-        with_nobody = kept.for_users(self._num_users + 1)  # who touched nothing stands last
-        self._lists = RowLists(with_nobody.offsets, with_nobody.item_rows.astype(np.int32))
+        self._histories = kept.for_users(self._num_users + 1)  # who touched nothing stands last
 
     def __call__(self, user_rows: Rows, touched: Rows | None = None) -> dict[str, RowLists]:
         """The inputs for queries [B] of these users, -1 for nobody known; after each one's history come the item rows
         in `touched` [M], the latest last.
         """
-        known = np.where(user_rows < self._num_users, user_rows, -1)
-        lists = self._lists.take(known)
+        known = np.where((user_rows >= 0) & (user_rows < self._num_users), user_rows, self._num_users)
+        kept = self._histories.take(known)
+        lists = RowLists(kept.offsets, kept.item_rows.astype(np.int32))
         if touched is not None and len(touched):
             of_each = np.split(lists.rows, lists.offsets[1:-1])
             longer = [np.concatenate([rows, touched]) for rows in of_each]

@@ -18,7 +18,7 @@ from shortlist.features.feature import as_text
 from shortlist.features.numeric import as_numbers
 from shortlist.recommender.answers import QueryKind
 
-__all__ = ["KINDS", "Queries", "columns_read", "read_queries", "table_of"]
+__all__ = ["KINDS", "NUMERIC", "Queries", "columns_read", "read_queries", "table_of"]
 
 NUMERIC = {"bucketize", "normalize", "hour", "weekday"}
 PER_SECOND = {"s": 1, "ms": 1_000, "us": 1_000_000, "ns": 1_000_000_000}
@@ -80,10 +80,10 @@ def read_queries(
     for feature in features:
         unknown[feature.column] |= ~filled[feature.column] & ~said[feature.name]
     by_id = [said[feature.name] for feature in features if feature.column == query_id and feature.kind == "lookup"]
-    known = np.logical_and.reduce([trained, *by_id])
     nothing = np.zeros(table.height, np.bool_)
     told = np.logical_or.reduce([nothing, *(said[f.name] for f in features if f.column != query_id)])
     touched = np.logical_or.reduce([nothing, *(np.diff(lists.offsets) > 0 for lists in past.values())])
+    known = np.logical_and.reduce([trained, *(by_id or [told | touched])])
     kinds = np.select([known, told, touched], [0, 1, 2], 3)
     return Queries(
         {**encode(features, whole), **past}, kinds, {c: f for c, f in filled.items() if c != query_id}, unknown

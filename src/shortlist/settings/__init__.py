@@ -19,6 +19,7 @@ from shortlist.settings.training import (
     RowwiseAdagrad,
     SampledNegatives,
     Training,
+    refuse_other_scores,
 )
 
 __all__ = [
@@ -47,4 +48,5 @@ __all__ = [
     "parse_metric",
     "preset_names",
     "propose",
+    "refuse_other_scores",
 ]

@@ -28,6 +28,7 @@ from shortlist.settings.training import (
     PairwiseHinge,
     RowwiseAdagrad,
     Training,
+    refuse_other_scores,
 )
 
 __all__ = ["RECIPE", "Experiment", "load_experiment", "load_preset", "merge", "preset_names", "preset_tables"]
@@ -175,6 +176,11 @@ class Experiment(_Section):
     def _metric_is_measured(self) -> Self:
         if self.training.schedule.metric is not None:
             self.evaluation.protocol.refuse_unmeasured(self.training.schedule.metric)
+        return self
+
+    @model_validator(mode="after")
+    def _loss_suits_the_scores(self) -> Self:
+        refuse_other_scores(self.training.loss.chosen, self.model.chosen)
         return self
 
     @classmethod

@@ -1,5 +1,6 @@
 """A first experiment for tables never seen before: roles, features and a split, with every doubt said."""
 
+import copy
 import dataclasses
 import re
 from collections.abc import Iterator, Mapping, Sequence
@@ -13,7 +14,7 @@ from shortlist.data.dataset import Roles
 from shortlist.data.tables import KEYS, with_key
 from shortlist.errors import DataError, shorten
 from shortlist.settings.experiment import RECIPE, preset_tables
-from shortlist.settings.proposed_time import find_time, is_time_name, unit_of
+from shortlist.settings.proposed_time import PER_SECOND, find_time, is_time_name, unit_of
 
 __all__ = ["Proposal", "propose"]
 
@@ -41,7 +42,9 @@ FOR_MANY_ITEMS = {"in_batch_softmax": {"uniform_negatives": 8_192, "log_q": True
 # Up to so many rows of embeddings an optimiser may pass over all of them in each step.
 MOST_ROWS_DENSE = 200_000
 OF_HISTORIES = {"width": 128, "pooling": "sqrt", "dropout": 0.5, "forget": 0.3}
-DAY = 86_400.0  # seconds
+HOUR, DAY = 3_600.0, 86_400.0  # seconds
+# The least share of the events that should have a history.
+WITH_HISTORY = 0.1
 HIGHEST = float(np.finfo(np.float32).max)
 Feature = dict[str, Any]
 
@@ -91,10 +94,10 @@ def propose(
         ],
     }
     recipe = preset_tables(RECIPE)
-    sizes = {name: frames["interactions"][column].n_unique() for name, column in zip(keys, keys.values(), strict=True)}
+    sizes = {name: frames["interactions"][column].n_unique() for name, column in keys.items()}
     num_items = max(sizes["items"], frames["items"].height if "items" in frames else 0)
     if num_items > MOST_ITEMS_WHOLE:
-        recipe["training"]["loss"] = FOR_MANY_ITEMS
+        recipe["training"]["loss"] = copy.deepcopy(FOR_MANY_ITEMS)
     if num_items + sizes["users"] > MOST_ROWS_DENSE:
         recipe["training"]["optimizer"] = {"lazy_adam": recipe["training"]["optimizer"]["adamw"]}
     named = {role: column for role, column in dataclasses.asdict(found).items() if column is not None}
@@ -202,10 +205,24 @@ def _of_items(frames: Mapping[str, pl.DataFrame], roles: Roles, doubts: list[str
 
 
 def _gap(events: pl.DataFrame, roles: Roles) -> dict[str, float]:
-    """How long before an event its history ends, where the events have times that can be counted in days."""
-    if roles.time not in events.columns or (events[roles.time].dtype.is_numeric() and roles.time_unit is None):
+    """How long before an event its history ends: a day, or an hour where so few users come back after a day that hardly
+    an event would have a history; nothing where the unit of the times is not known.
+    """
+    if roles.time not in events.columns:
         return {}
-    return {"gap": DAY}
+    times = events[roles.time]
+    unit = times.dtype.time_unit if isinstance(times.dtype, pl.Datetime) else roles.time_unit or unit_of(times)
+    per_second = 1 / DAY if times.dtype == pl.Date else PER_SECOND.get(unit or "", 0)
+    if not per_second:
+        return {}
+    # Numbers without a unit stay numbers in the data, and the gap counts as they do.
+    counts_as = per_second if times.dtype.is_integer() and roles.time_unit is None else 1
+    ticks = pl.col(roles.time).cast(pl.Int64)
+    since_first = events.select(ticks - ticks.min().over(roles.query_id)).to_series()
+    for seconds in (DAY, HOUR):
+        if float((since_first >= seconds * per_second).to_numpy().mean()) >= WITH_HISTORY:
+            return {"gap": seconds * counts_as}
+    return {}
 
 
 def _of_id(ids: pl.Series, width: int) -> Feature:

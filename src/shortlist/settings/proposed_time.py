@@ -8,7 +8,7 @@ import polars as pl
 
 from shortlist.errors import shorten
 
-__all__ = ["find_time", "is_time_name", "unit_of"]
+__all__ = ["PER_SECOND", "find_time", "is_time_name", "unit_of"]
 
 # Names that people give such columns, the surest first, without signs and in lower case.
 TIME_NAMES = ("timestamp", "ts", "time", "eventtime", "datetime", "createdat", "created", "date", "at", "when")

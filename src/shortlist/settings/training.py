@@ -8,6 +8,7 @@ from pydantic import Field
 
 from shortlist.choice import Number, Positive, Seed, Whole, choice
 from shortlist.errors import SettingsError
+from shortlist.settings.model import TwoTowerSettings
 
 __all__ = [
     "Adagrad",
@@ -24,6 +25,7 @@ __all__ = [
     "RowwiseAdagrad",
     "SampledNegatives",
     "Training",
+    "refuse_other_scores",
 ]
 
 PositiveNumber = Annotated[Number, Field(gt=0, le=1e30)]  # torch computes in float32
@@ -106,6 +108,16 @@ class CosineContrastive(SampledNegatives):
     reduction: Literal["sum", "mean"] = "mean"
     margin: Annotated[Number, Field(gt=-1, lt=1)] = 0.8
     negative_weight: PositiveNumber = 150.0
+
+
+def refuse_other_scores(loss: object, model: TwoTowerSettings) -> None:
+    """Raise `SettingsError` for a loss over cosines with a model whose scores are others."""
+    cosines = model.normalize and not model.item_bias and model.learned_temperature is None
+    if isinstance(loss, CosineContrastive) and not cosines:
+        raise SettingsError(
+            "cosine_contrastive compares cosines with its margin: the model needs normalize = true, and neither an "
+            "item_bias nor a learned_temperature."
+        )
 
 
 AnyLoss = InBatchSoftmax | FullSoftmax | Bpr | PairwiseHinge | CosineContrastive

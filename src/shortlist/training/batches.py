@@ -92,7 +92,8 @@ class Events:
 
     `histories` are what history features read: what users had touched before these events; None where no feature does.
     With `own_histories` they are made of these very events, so that a query's history leaves out the item that it asks
-    for, wherever it stands there; with `in_time` too it ends before the moment of the event.
+    for, wherever it stands there. With `in_time` too it ends before the moment of the event instead, and the item stays
+    in it where it was touched before, as it will when the model is used.
 
     `negatives` are drawn for each batch besides its own items; `known` are taken out of each row's candidates.
     """
@@ -144,15 +145,17 @@ class Events:
         inputs = {**self.tables.users.take(users), **self.columns.take(rows)}
         if self.past is None:
             return inputs
-        before = self._before and {name: counts.index_select(0, rows) for name, counts in self._before.items()}
-        return inputs | self.past.take(users, before=before, held_out=items if self._own_histories else None)
+        if self._before is None:
+            return inputs | self.past.take(users, held_out=items if self._own_histories else None)
+        before = {name: counts.index_select(0, rows) for name, counts in self._before.items()}
+        return inputs | self.past.take(users, before=before)
 
     @property
     def item_counts(self) -> Tensor:
         """How many of these events name each item [N]."""
         return torch.bincount(self.item_rows, minlength=self.tables.num_items)
 
-    def log_q(self, batch_size: int = 1) -> Tensor:
+    def log_q(self, batch_size: int) -> Tensor:
         """The log of each item's expected share of a batch's candidates [N] float32, -inf for one that none can hold.
 
         An in-batch negative is drawn as often as its item stands in the events, so this is its sampling probability,
@@ -160,7 +163,7 @@ class Events:
         change a row's loss, not how often it is drawn.
         """
         negatives = self.negatives or NegativeSampler(self.item_counts, SampledNegatives())
-        return negatives.log_q(batch_size)
+        return negatives.log_q(min(batch_size, len(self)))
 
     def epoch(
         self, batch_size: int, generator: torch.Generator, log_q: Tensor | None, *, skip: int = 0

@@ -79,6 +79,7 @@ class KnownPositives:
         column = items
         if candidates is not None:
             self._column_of[candidates] = torch.arange(len(candidates), device=row.device)
+            self._column_of[candidates[:1]] = 0  # a batch of fixed shape is filled up with its first item
             column = self._column_of.index_select(0, items)
             self._column_of[candidates] = -1
             kept &= column >= 0
