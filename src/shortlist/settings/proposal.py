@@ -220,7 +220,7 @@ def _gap(events: pl.DataFrame, roles: Roles) -> dict[str, float]:
     ticks = pl.col(roles.time).cast(pl.Int64)
     since_first = events.select(ticks - ticks.min().over(roles.query_id)).to_series()
     for seconds in (DAY, HOUR):
-        if float((since_first >= seconds * per_second).to_numpy().mean()) >= WITH_HISTORY:
+        if float((since_first >= seconds * per_second).fill_null(False).to_numpy().mean()) >= WITH_HISTORY:
             return {"gap": seconds * counts_as}
     return {}
 
