@@ -111,7 +111,7 @@ def test_a_history_that_is_given_comes_after_the_one_that_is_kept(run: sl.Run, b
     bare = run.model.features.history[0].encode(pl.Series([[*kept, 2, 5]])).padded()
     assert bare.shape == (1, 6)
     assert {item.id for item in together.items}.isdisjoint({2, 5})
-    tower_only = shop._past(np.array([4]), np.array([2, 5]))["history_item_id"]
+    tower_only = shop._histories(np.array([4]), np.array([2, 5]))["history_item_id"]
     assert tower_only.padded().tolist() == bare.tolist()
 
 

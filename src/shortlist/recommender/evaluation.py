@@ -27,7 +27,7 @@ from shortlist.evaluation import (
     popularity_scores,
 )
 from shortlist.features import encode
-from shortlist.recommender.past import PastEncoder
+from shortlist.recommender.histories import HistoryEncoder
 from shortlist.settings import Protocol
 from shortlist.settings.experiment import EvaluationSettings, SplitSettings
 
@@ -157,7 +157,7 @@ class _QueryVectors:
     def __init__(self, bundle: Bundle, data: Dataset, targets: Targets, histories: Histories | None) -> None:
         self._features = bundle.features
         self._tower = OnnxTower(bundle.query_tower, bundle.weights, threads=0)
-        self._past = PastEncoder(bundle, histories)
+        self._histories = HistoryEncoder(bundle, histories)
         self._user_rows = targets.user_rows
         self._users = data.users[targets.user_rows]
         self._events = data.events.take(targets.event_rows)
@@ -165,4 +165,6 @@ class _QueryVectors:
     def __call__(self, targets: npt.NDArray[np.int64]) -> npt.NDArray[np.float32]:
         users = encode(self._features.user, self._users[targets])
         events = encode(self._features.event, self._events.take(targets))
-        return self._tower({**users, **events, **self._past(self._user_rows[targets])})[:, None]  # [B, D] -> [B, 1, D]
+        return self._tower({**users, **events, **self._histories(self._user_rows[targets])})[
+            :, None
+        ]  # [B, D] -> [B, 1, D]

@@ -9,7 +9,7 @@ from shortlist.data import Roles
 from shortlist.doctor import Health, vector_health
 from shortlist.doctor.health import MOST_QUERIES, SEED
 from shortlist.features import Encoded
-from shortlist.recommender.past import PastEncoder
+from shortlist.recommender.histories import HistoryEncoder
 from shortlist.recommender.query import NUMERIC, read_queries
 
 __all__ = ["bundle_health"]
@@ -45,7 +45,7 @@ def _query_vectors(bundle: Bundle) -> npt.NDArray[np.float32]:
     read = read_queries(
         bundle.users[known].select(roles.query_id),
         bundle.features.user + bundle.features.event,
-        past=PastEncoder(bundle)(known),
+        histories=HistoryEncoder(bundle)(known),
         roles=roles,
         users=bundle.users,
         user_rows=known,

@@ -57,18 +57,18 @@ def read_queries(
     users: pl.DataFrame,
     user_rows: npt.NDArray[np.int64],
     trained: npt.NDArray[np.bool_],
-    past: Mapping[str, RowLists] | None = None,
+    histories: Mapping[str, RowLists] | None = None,
 ) -> Queries:
     """Check the queries' values, fill what they do not give from the users table, and encode them.
 
     Whole numbers for the time count in the unit that the training's times had, and in seconds where they had none.
     `user_rows` [B] are rows of the users table, -1 for a user that it does not hold; `trained` [B] says whether the
-    user had training events. `features` are those of user and event; `past` are the inputs of the history features, as
-    `PastEncoder` gives them. Columns that no feature reads are passed over. Raises `DataError` for values of a wrong
-    type.
+    user had training events. `features` are those of user and event; `histories` are the inputs of the history
+    features, as `HistoryEncoder` gives them. Columns that no feature reads are passed over. Raises `DataError` for
+    values of a wrong type.
     """
     query_id = roles.query_id
-    past = past or {}
+    histories = histories or {}
     columns = columns_read(features, query_id)
     given = {c: table[c] if c in table.columns else pl.Series(c, [None] * table.height) for c in columns}
     kinds_of = {c: {feature.kind for feature in features if feature.column == c} for c in columns}
@@ -82,11 +82,11 @@ def read_queries(
     by_id = [said[feature.name] for feature in features if feature.column == query_id and feature.kind == "lookup"]
     nothing = np.zeros(table.height, np.bool_)
     told = np.logical_or.reduce([nothing, *(said[f.name] for f in features if f.column != query_id)])
-    touched = np.logical_or.reduce([nothing, *(np.diff(lists.offsets) > 0 for lists in past.values())])
+    touched = np.logical_or.reduce([nothing, *(np.diff(lists.offsets) > 0 for lists in histories.values())])
     known = np.logical_and.reduce([trained, *(by_id or [told | touched])])
     kinds = np.select([known, told, touched], [0, 1, 2], 3)
     return Queries(
-        {**encode(features, whole), **past}, kinds, {c: f for c, f in filled.items() if c != query_id}, unknown
+        {**encode(features, whole), **histories}, kinds, {c: f for c, f in filled.items() if c != query_id}, unknown
     )
 
 

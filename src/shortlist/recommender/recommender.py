@@ -15,7 +15,7 @@ from shortlist.data.tables import to_frame
 from shortlist.errors import DataError, SettingsError, UnknownIdError, shorten
 from shortlist.index import check_k, exact_top_k
 from shortlist.recommender.answers import Item, Shortlist
-from shortlist.recommender.past import PastEncoder
+from shortlist.recommender.histories import HistoryEncoder
 from shortlist.recommender.query import KINDS, Queries, columns_read, read_queries, table_of
 
 __all__ = ["Recommender"]
@@ -40,7 +40,7 @@ class Recommender:
         self._labels: list[str] = bundle.items["label"].to_list()
         self._row_of = {identifier: row for row, identifier in enumerate(self._ids)}
         self._features = bundle.features.user + bundle.features.event
-        self._past = PastEncoder(bundle)
+        self._histories = HistoryEncoder(bundle)
         self._roles = Roles(**bundle.data["roles"])
         self.query_id = self._roles.query_id
         self._user_row_of = {user: row for row, user in enumerate(bundle.users[self.query_id].to_list())}
@@ -227,7 +227,7 @@ class Recommender:
         return read_queries(
             queries,
             self._features,
-            past=self._past(user_rows, touched),
+            histories=self._histories(user_rows, touched),
             roles=self._roles,
             users=self.bundle.users,
             user_rows=user_rows,

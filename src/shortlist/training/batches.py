@@ -19,8 +19,8 @@ from shortlist.features import EncodedStore, Features, FittedFeature
 from shortlist.losses import Positives
 from shortlist.models.inputs import Columns, TowerInput, split_inputs
 from shortlist.settings.training import SampledNegatives
+from shortlist.training.histories import HistoryInputs
 from shortlist.training.negatives import KnownPositives, NegativeSampler
-from shortlist.training.past import Past
 
 __all__ = ["Batch", "Events", "Tables", "unique_in_batches"]
 
@@ -115,13 +115,13 @@ class Events:
         self.negatives = negatives
         self.known = known
         self.columns = tables.encode(tables.features.event, data.events)
-        self.past: Past | None = None
+        self.histories: HistoryInputs | None = None
         self._own_histories = own_histories
         self._before: dict[str, Tensor] | None = None
         if tables.features.history:
             if histories is None:
                 raise ValueError("The features read histories, so that events need them.")
-            self.past = Past(
+            self.histories = HistoryInputs(
                 tables.features.history, histories, tables.item_ids, tables.device, padded=tables.fixed_shapes
             )
             if own_histories and in_time:
@@ -143,12 +143,12 @@ class Events:
 
     def _inputs_of(self, users: Tensor, items: Tensor, rows: Tensor) -> dict[str, TowerInput]:
         inputs = {**self.tables.users.take(users), **self.columns.take(rows)}
-        if self.past is None:
+        if self.histories is None:
             return inputs
         if self._before is None:
-            return inputs | self.past.take(users, held_out=items if self._own_histories else None)
+            return inputs | self.histories.take(users, held_out=items if self._own_histories else None)
         before = {name: counts.index_select(0, rows) for name, counts in self._before.items()}
-        return inputs | self.past.take(users, before=before)
+        return inputs | self.histories.take(users, before=before)
 
     @property
     def item_counts(self) -> Tensor:
@@ -235,8 +235,8 @@ class Events:
         """For how many batches to gather at once; the longer the lists, the fewer."""
         items = batch_size + (0 if self.negatives is None else self.negatives.size)
         items = max(items, WIDTH_STEP) if self.tables.fixed_shapes else items
-        of_past = 0.0 if self.past is None else self.past.numbers_per_row
-        of_queries = batch_size * (self.columns.numbers_per_row + self.tables.users.numbers_per_row + of_past)
+        of_histories = 0.0 if self.histories is None else self.histories.numbers_per_row
+        of_queries = batch_size * (self.columns.numbers_per_row + self.tables.users.numbers_per_row + of_histories)
         return max(int(GATHERED_NUMBERS / (of_queries + items * self.tables.items.numbers_per_row)), 1)
 
     def num_batches(self, batch_size: int) -> int:

@@ -9,7 +9,7 @@ import shortlist as sl
 from shortlist.data.histories import Histories
 from shortlist.models.inputs import Bag, TowerInput
 from shortlist.training import Events, Tables
-from shortlist.training.past import Past
+from shortlist.training.histories import HistoryInputs
 
 IDS = pl.Series("item", [10, 9, 8, 7])
 # Users: 0 touched 7, 8, 9, 8 in this order; 1 nothing; 2 only item 10, which training does not know.
@@ -25,33 +25,33 @@ def lists_of(inputs: TowerInput) -> list[list[int]]:
     return [[row for row in rows if row] for rows in inputs.tolist()]
 
 
-def past(*, padded: bool, **fields: Any) -> Past:
+def inputs_of(*, padded: bool, **fields: Any) -> HistoryInputs:
     feature = sl.History("item", **fields).fit(pl.Series([7, 8, 9]))
-    return Past([feature], HISTORIES, IDS, padded=padded)
+    return HistoryInputs([feature], HISTORIES, IDS, padded=padded)
 
 
 @pytest.mark.parametrize("padded", [False, True])
 def test_histories_stand_in_their_order_without_unknown_items(padded: bool) -> None:
-    taken = past(padded=padded).take(EVERYONE)["history_item"]
+    taken = inputs_of(padded=padded).take(EVERYONE)["history_item"]
     assert lists_of(taken) == [[], [2, 3, 4, 3], [], [2, 3, 4, 3]]
 
 
 @pytest.mark.parametrize("padded", [False, True])
 def test_what_is_held_out_is_no_part_of_it_wherever_it_stands(padded: bool) -> None:
-    taken = past(padded=padded).take(EVERYONE, held_out=torch.tensor([0, 2, 2, 3]))["history_item"]
+    taken = inputs_of(padded=padded).take(EVERYONE, held_out=torch.tensor([0, 2, 2, 3]))["history_item"]
     assert lists_of(taken) == [[], [2, 4], [], [3, 4, 3]]
 
 
 @pytest.mark.parametrize("padded", [False, True])
 def test_a_history_ends_before_the_event_and_its_latest_items_count(padded: bool) -> None:
-    taken = past(padded=padded, max_length=2).take(EVERYONE, before={"history_item": torch.tensor([1, 3, 0, 0])})[
+    taken = inputs_of(padded=padded, max_length=2).take(EVERYONE, before={"history_item": torch.tensor([1, 3, 0, 0])})[
         "history_item"
     ]
     assert lists_of(taken) == [[], [3, 4], [], []]
 
 
 def test_padded_lists_have_one_width_whoever_asks() -> None:
-    few, many = (past(padded=True).take(torch.tensor(users))["history_item"] for users in ([1], [0, 2]))
+    few, many = (inputs_of(padded=True).take(torch.tensor(users))["history_item"] for users in ([1], [0, 2]))
     assert isinstance(few, torch.Tensor)
     assert isinstance(many, torch.Tensor)
     assert (few.shape, many.shape) == ((1, 4), (2, 4))

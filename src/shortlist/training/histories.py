@@ -11,10 +11,10 @@ from shortlist.features import FittedHistory
 from shortlist.features.lists import UNKNOWN_ROW
 from shortlist.models.inputs import Bag, TowerInput
 
-__all__ = ["Past"]
+__all__ = ["HistoryInputs"]
 
 
-class Past:
+class HistoryInputs:
     """The histories of all users on the device, and the history features that read them.
 
     `item_ids` [N] are the catalogue's, which the histories point into. With `padded` a batch's lists are filled up to

@@ -7,12 +7,12 @@ from shortlist.bundle import Bundle
 from shortlist.data.histories import Histories
 from shortlist.features import RowLists
 
-__all__ = ["PastEncoder"]
+__all__ = ["HistoryEncoder"]
 
 Rows = npt.NDArray[np.int64]
 
 
-class PastEncoder:
+class HistoryEncoder:
     """Encodes histories for the history features of a bundle's query tower; it may have none of them.
 
     `histories` are those of the bundle's users unless others are given; a bundle saved without them knows none.
