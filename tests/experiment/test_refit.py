@@ -88,6 +88,12 @@ def test_the_bundle_evaluates_as_the_run_does(refitted: sl.Run, tmp_path: Path) 
     assert saved.model.metrics == pytest.approx(ours.model.metrics, abs=1e-6)
 
 
+def test_a_training_on_a_joined_split_gives_a_bundle_that_evaluates_too(split: sl.Split, tmp_path: Path) -> None:
+    run = train(split.joined(), dataclasses.replace(SCHEDULE, watch="nothing", patience=None))
+    saved = sl.evaluate_bundle(sl.load_bundle(run.save(tmp_path / "bundle")), data=world())
+    assert saved.model.metrics == pytest.approx(run.evaluate().model.metrics, abs=1e-6)
+
+
 def test_both_trainings_resume_from_checkpoints_of_their_own(split: sl.Split, refitted: sl.Run, tmp_path: Path) -> None:
     path = tmp_path / "checkpoint"
     training = dataclasses.replace(SCHEDULE, refit=True)

@@ -122,7 +122,11 @@ def test_a_gap_counts_as_the_numbers_do_that_are_no_times(unit: Literal["s", "ms
     assert propose(frames, {}, {}).tables["features"]["query"][0]["gap"] == gap
     assert propose(frames, {}, {"time_unit": unit}).tables["features"]["query"][0]["gap"] == 86_400.0
     places = {"interactions": frames["interactions"].with_columns(at=pl.Series([1, 2, 3]))}
-    assert "gap" not in propose(places, {}, {}).tables["features"]["query"][0]
+    unknown = propose(places, {}, {})
+    assert "gap" not in unknown.tables["features"]["query"][0]
+    assert (
+        "The unit of 'at' is not known, so that a history ends right before its event" in unknown.doubts["features"][0]
+    )
 
 
 def test_without_times_who_asks_is_read_too() -> None:

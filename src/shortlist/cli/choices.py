@@ -53,17 +53,21 @@ def choose_experiment(data: str, preset: str | None, tables: Tables, changed: di
     if data in sl.datasets.NAMES:
         _refuse(tables, f"the data set {data} brings its own tables and roles")
         if preset == sl.settings.RECIPE:
-            return sl.Experiment.read(propose_for(data).tables, "the proposed experiment").override(changed)
+            return _read_proposal(propose_for(data)).override(changed)
         return sl.load_preset(preset or data).override(sl.settings.merge({"data": {"source": data}}, changed))
     _refuse(
         {"preset": preset} if preset not in (None, sl.settings.RECIPE) else {},
         "a preset is for the data set that it names",
     )
-    proposal = propose_experiment(data, tables)
+    experiment = _read_proposal(propose_experiment(data, tables))
+    return experiment.model_copy(update={"data": experiment.data.relative_to(Path())}).override(changed)
+
+
+def _read_proposal(proposal: "sl.settings.Proposal") -> "sl.Experiment":
+    """The experiment that is proposed, its doubts said on stderr."""
     for doubt in (doubt for doubts in proposal.doubts.values() for doubt in doubts):
         typer.echo(f"Note: {doubt}", err=True)
-    experiment = sl.Experiment.read(proposal.tables, "the proposed experiment")
-    return experiment.model_copy(update={"data": experiment.data.relative_to(Path())}).override(changed)
+    return sl.Experiment.read(proposal.tables, "the proposed experiment")
 
 
 def propose_for(name: str) -> "sl.settings.Proposal":

@@ -113,7 +113,8 @@ class Split:
 
     `validation` is None where none was asked for. `notes` says in sentences what the reader of a result should
     know, such as how many users could not be split. `known` are events of held-out users that are neither trained on
-    nor to be found: their history. `join` makes the same split with the validation events in training; see `joined`.
+    nor to be found: their history. `join` makes the same split with the validation events in
+    training, which `is_joined` says of one; see `joined`.
     """
 
     train: Dataset
@@ -123,6 +124,7 @@ class Split:
     notes: tuple[str, ...] = ()
     known: Dataset | None = None
     join: Callable[[], "Split"] | None = dataclasses.field(default=None, repr=False, compare=False)
+    is_joined: bool = False
 
     def joined(self) -> "Split":
         """The same test, with the validation events in training: what a model whose settings are chosen learns from.
@@ -132,7 +134,7 @@ class Split:
         """
         if self.validation is None or self.join is None:
             raise DataError("This split has no validation events to join to the training; give it a share of them.")
-        return self.join()
+        return dataclasses.replace(self.join(), is_joined=True)
 
     @property
     def fingerprint(self) -> str:

@@ -217,6 +217,7 @@ def _describe(run: Run) -> dict[str, Any]:
     train = run.split.train
     return {
         "fingerprint": run.split.fingerprint,
+        "validation_joined": run.split.is_joined,
         "roles": dataclasses.asdict(train.roles),
         "train_events": train.num_events,
         "users": train.num_users,

@@ -56,7 +56,7 @@ def evaluate_bundle(
         return _assess_events(bundle, to_frame(events, "events"), protocol)
     data = _load(bundle) if data is None else data
     split = cut(data, SplitSettings.model_validate(bundle.experiment["split"]).chosen)
-    if bundle.experiment["training"]["schedule"].get("refit"):
+    if bundle.data["validation_joined"]:
         split = split.joined()
     if split.fingerprint != bundle.data["fingerprint"]:
         raise BundleError(

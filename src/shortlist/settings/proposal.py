@@ -85,7 +85,7 @@ def propose(
     features = {
         "query": [
             *([] if found.time else [{**_of_id(frames["interactions"][found.query_id], 32), "dropout": 0.5}]),
-            {"history": found.item_id, **OF_HISTORIES, **_gap(frames["interactions"], found)},
+            {"history": found.item_id, **OF_HISTORIES, **_gap(frames["interactions"], found, doubts["features"])},
             *_of_users(frames, found, doubts["features"]),
         ],
         "item": [
@@ -204,7 +204,7 @@ def _of_items(frames: Mapping[str, pl.DataFrame], roles: Roles, doubts: list[str
     return [] if items is None else list(_features(items, [roles.item_id], "items", doubts))
 
 
-def _gap(events: pl.DataFrame, roles: Roles) -> dict[str, float]:
+def _gap(events: pl.DataFrame, roles: Roles, doubts: list[str]) -> dict[str, float]:
     """How long before an event its history ends: a day, or an hour where so few users come back after a day that hardly
     an event would have a history; nothing where the unit of the times is not known.
     """
@@ -214,6 +214,10 @@ def _gap(events: pl.DataFrame, roles: Roles) -> dict[str, float]:
     unit = times.dtype.time_unit if isinstance(times.dtype, pl.Datetime) else roles.time_unit or unit_of(times)
     per_second = 1 / DAY if times.dtype == pl.Date else PER_SECOND.get(unit or "", 0)
     if not per_second:
+        doubts.append(
+            f"The unit of {roles.time!r} is not known, so that a history ends right before its event and teaches the "
+            "order within a sitting. Add time_unit to roles, and gap = 86400.0 to the history if users come back later."
+        )
         return {}
     # Numbers without a unit stay numbers in the data, and the gap counts as they do.
     counts_as = per_second if times.dtype.is_integer() and roles.time_unit is None else 1
