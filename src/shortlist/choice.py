@@ -16,7 +16,7 @@ from pydantic.dataclasses import dataclass as pydantic_dataclass
 
 from shortlist.errors import SettingsError
 
-__all__ = ["Number", "Positive", "Seed", "Whole", "choice", "explain"]
+__all__ = ["Number", "Positive", "Seed", "Share", "Whole", "choice", "explain"]
 
 T = TypeVar("T")
 
@@ -24,6 +24,8 @@ T = TypeVar("T")
 Whole = Annotated[int, Strict()]
 Number = Annotated[float, Strict()]
 Positive = Annotated[Whole, Field(gt=0)]
+# A chance or a share that leaves something over.
+Share = Annotated[Number, Field(ge=0, lt=1)]
 Seed = Annotated[Whole, Field(ge=0, lt=2**63)]
 
 # Where a field takes one of several types, pydantic puts the type it tried into the path: "int", "tuple[float, ...]".

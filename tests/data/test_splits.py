@@ -16,7 +16,8 @@ from shortlist.data import (
     split_leave_last_out,
     split_random,
 )
-from shortlist.data.splits import SplitChoice, split
+from shortlist.data.split_choices import SplitChoice
+from shortlist.data.splits import split
 from shortlist.errors import DataError, SettingsError
 
 

@@ -7,7 +7,7 @@ from typing import Any
 import pytest
 
 from shortlist.data import LeaveLastOut, RandomSplit, TimeSplit
-from shortlist.data.splits import SplitChoice
+from shortlist.data.split_choices import SplitChoice
 from shortlist.errors import SettingsError
 from shortlist.features import AnyFeature, Bucketize, Categories, Hash, Lookup, Normalize, Text
 from shortlist.models import TwoTower

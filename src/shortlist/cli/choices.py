@@ -53,7 +53,7 @@ def choose_experiment(data: str, preset: str | None, tables: Tables, changed: di
     if data in sl.datasets.NAMES:
         _refuse(tables, f"the data set {data} brings its own tables and roles")
         if preset == sl.settings.RECIPE:
-            return _read_proposal(propose_for(data)).override(changed)
+            return _read_proposal(_propose_for(data)).override(changed)
         return sl.load_preset(preset or data).override(sl.settings.merge({"data": {"source": data}}, changed))
     _refuse(
         {"preset": preset} if preset not in (None, sl.settings.RECIPE) else {},
@@ -70,7 +70,7 @@ def _read_proposal(proposal: "sl.settings.Proposal") -> "sl.Experiment":
     return sl.Experiment.read(proposal.tables, "the proposed experiment")
 
 
-def propose_for(name: str) -> "sl.settings.Proposal":
+def _propose_for(name: str) -> "sl.settings.Proposal":
     """The recommended experiment for a data set with a name, whose roles are known."""
     data = sl.datasets.load(name)
     frames = {"interactions": data.interactions, "items": data.items, "users": data.users}

@@ -5,14 +5,9 @@ from shortlist.data.dataset import Dataset, Roles
 from shortlist.data.describe import describe
 from shortlist.data.readers import Query, read_table
 from shortlist.data.sources import DataSource
+from shortlist.data.split_choices import ColdItems, GivenParts, HeldOutUsers, LeaveLastOut, RandomSplit, TimeSplit
 from shortlist.data.splits import (
-    ColdItems,
-    GivenParts,
-    HeldOutUsers,
-    LeaveLastOut,
-    RandomSplit,
     Split,
-    TimeSplit,
     split_as_given,
     split_by_time,
     split_cold_items,

@@ -9,6 +9,7 @@ import numpy.typing as npt
 import polars as pl
 
 from shortlist.data.dataset import Dataset
+from shortlist.data.ragged import list_places
 
 __all__ = ["Histories", "touched_before"]
 
@@ -54,8 +55,7 @@ class Histories:
         starts = self.offsets[user_rows]
         lengths = self.offsets[user_rows + 1] - starts
         offsets: Rows = np.concatenate([[0], np.cumsum(lengths)])
-        within = np.arange(offsets[-1]) - np.repeat(offsets[:-1], lengths)
-        return type(self)(offsets, self.item_rows[np.repeat(starts, lengths) + within])
+        return type(self)(offsets, self.item_rows[list_places(starts, lengths)])
 
     def for_users(self, num_users: int) -> Self:
         """The same for more users, of whom those beyond the known ones have touched nothing."""
@@ -74,8 +74,9 @@ def touched_before(data: Dataset, gap: float = 0.0) -> Rows:
     >>> touched_before(Dataset(clicks, query_id="user", item_id="sku", time="at")).tolist()
     [1, 0, 1, 0]
     """
-    order = np.lexsort((data.times, data.user_rows))
-    users, times = data.user_rows[order], data.times[order]
+    times = data.times
+    order = np.lexsort((times, data.user_rows))
+    users, times = data.user_rows[order], times[order]
     ordered = np.sort(times)  # np.unique takes ten times as long on millions
     moments = ordered[np.append(True, np.diff(ordered) > 0)[: len(ordered)]]
     # The first moment that an event's history may not hold.

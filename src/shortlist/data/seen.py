@@ -7,6 +7,7 @@ import numpy as np
 import numpy.typing as npt
 
 from shortlist.data.dataset import Dataset
+from shortlist.data.ragged import list_places
 
 __all__ = ["Seen"]
 
@@ -83,7 +84,4 @@ class Seen:
         """For users [B]: the places 0..B-1 and item rows of everything they have touched, both [M], by place."""
         starts = self.offsets[user_rows]
         lengths = self.offsets[user_rows + 1] - starts
-        places = np.repeat(np.arange(len(user_rows)), lengths)
-        ends = np.cumsum(lengths)
-        within = np.arange(len(places)) - np.repeat(ends - lengths, lengths)
-        return places, self.item_rows[starts[places] + within]
+        return np.repeat(np.arange(len(user_rows)), lengths), self.item_rows[list_places(starts, lengths)]

@@ -1,34 +1,35 @@
 """Cutting a dataset into training, validation and test events.
 
-Every split is a choice that can stand in an experiment file, and a function that does it at once. Validation
-is always cut from what would be training, so that a model can be chosen without a look at the test events.
+Every split is a choice (`split_choices`) and a function that does it at once. Validation is always cut from what would
+be training, so that a model can be chosen without a look at the test events.
 """
 
 import dataclasses
 import hashlib
 from collections.abc import Callable
-from typing import Annotated, Any
+from typing import Any
 
 import numpy as np
 import numpy.typing as npt
 import polars as pl
-from pydantic import Field
 
-from shortlist.choice import Number, Seed, choice
 from shortlist.data.dataset import Dataset
 from shortlist.data.histories import Histories
 from shortlist.data.seen import Seen
+from shortlist.data.split_choices import (
+    ColdItems,
+    GivenParts,
+    HeldOutUsers,
+    LeaveLastOut,
+    RandomSplit,
+    SplitChoice,
+    TimeSplit,
+)
 from shortlist.errors import DataError, shorten
 
 __all__ = [
-    "ColdItems",
-    "GivenParts",
-    "HeldOutUsers",
-    "LeaveLastOut",
-    "RandomSplit",
     "Split",
-    "SplitChoice",
-    "TimeSplit",
+    "split",
     "split_as_given",
     "split_by_time",
     "split_cold_items",
@@ -38,73 +39,6 @@ __all__ = [
 ]
 
 PARTS = ("train", "validation", "test")
-Share = Annotated[Number, Field(gt=0, lt=1)]
-ShareOrNone = Annotated[Number, Field(ge=0, lt=1)]
-
-
-@choice
-class RandomSplit:
-    """Shares of the events, after one seeded shuffle. It mixes past and future: easy, and kind to every model."""
-
-    test: Share = 0.2
-    validation: ShareOrNone = 0.0
-    seed: Seed = 0
-
-
-@choice
-class TimeSplit:
-    """The last share of the events in time is the test; a moment in time is never cut in two."""
-
-    test: Share = 0.2
-    validation: ShareOrNone = 0.0
-
-
-@choice
-class LeaveLastOut:
-    """Each user's last event is the test, and with `validation` the one before it the validation event.
-
-    Users with too few events to leave one for training stay in training whole, and are counted.
-    """
-
-    validation: bool = False
-
-
-@choice
-class ColdItems:
-    """Shares of the items, drawn with the seed, whose events training never sees: only their features can find them."""
-
-    test: Share = 0.1
-    validation: ShareOrNone = 0.0
-    seed: Seed = 0
-
-
-@choice
-class HeldOutUsers:
-    """Shares of the users, drawn with the seed, of whom training sees nothing (strong generalisation).
-
-    The first `known` of each one's events are their history, the others are to be found.
-    """
-
-    test: Share = 0.1
-    validation: ShareOrNone = 0.0
-    known: Share = 0.8
-    seed: Seed = 0
-
-
-@choice
-class GivenParts:
-    """A column of the events says which part each belongs to: "train", "validation" or "test".
-
-    Where nothing is a validation event, `validation` is the share of all events that is drawn from the training events
-    with the seed: published splits often bring a test alone.
-    """
-
-    column: str
-    validation: ShareOrNone = 0.0
-    seed: Seed = 0
-
-
-SplitChoice = RandomSplit | TimeSplit | LeaveLastOut | ColdItems | HeldOutUsers | GivenParts
 
 
 @dataclasses.dataclass(frozen=True)

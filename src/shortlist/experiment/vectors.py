@@ -32,13 +32,17 @@ def events_of(split: Split, part: Dataset, tables: Tables, loss: AnyLoss | None 
     if loss is not None and loss.remove_known_positives:
         known = KnownPositives(Seen.of(part), part.num_items, tables.device)
     training = part is split.train
-    earlier = [before for before in (split.train, split.validation) if before is not None and before is not part]
+    histories, own = None, training
+    if tables.features.history:
+        histories = split.histories_before(part)
+        earlier = [before for before in (split.train, split.validation) if before is not None and before is not part]
+        own = training or any(part.events.shares_rows_with(before.events) for before in earlier)
     return Events(
         tables,
         part,
         whole_catalogue=isinstance(loss, FullSoftmax),
-        histories=split.histories_before(part) if tables.features.history else None,
-        own_histories=training or any(part.events.shares_rows_with(before.events) for before in earlier),
+        histories=histories,
+        own_histories=own,
         in_time=split.in_time and training,
         negatives=negatives,
         known=known,

@@ -1,6 +1,6 @@
 """What a clock and a calendar say of a time: the hour of the day, the day of the week."""
 
-from typing import Any, ClassVar, Literal
+from typing import Any, ClassVar, Literal, cast
 
 import numpy as np
 import numpy.typing as npt
@@ -19,8 +19,20 @@ FIRST_WEEKDAY = 3
 MISSING_ROW = 0
 
 
+class _Clock:
+    """What both choices do once they are made: there is nothing to learn."""
+
+    def fit(self, values: pl.Series) -> "FittedClock":
+        fitted = self.restore({})
+        fitted.encode(values)  # which refuses what it cannot read
+        return fitted
+
+    def restore(self, state: dict[str, Any]) -> "FittedClock":  # noqa: ARG002 - every feature restores this way
+        return FittedClock(cast("Hour | Weekday", self))
+
+
 @choice
-class Hour:
+class Hour(_Clock):
     """An embedding for each hour of the day, and one for missing times: row 1 is from midnight to one o'clock.
 
     Numbers count seconds since 1970. Hours are those of UTC. Where people's own hours matter give local times without
@@ -38,19 +50,13 @@ class Hour:
     width: Positive = 8
     missing: Literal["unknown", "error"] = "unknown"
 
-    def fit(self, values: pl.Series) -> "FittedClock":
-        return _fitted(self, values)
-
-    def restore(self, state: dict[str, Any]) -> "FittedClock":  # noqa: ARG002 - every feature restores this way
-        return FittedClock(self)
-
     def places(self, seconds: npt.NDArray[np.float64]) -> npt.NDArray[np.float64]:
         """The hour, 0 to 23, of each of these times."""
         return np.floor(seconds / HOUR) % 24
 
 
 @choice
-class Weekday:
+class Weekday(_Clock):
     """An embedding for each day of the week, and one for missing times: row 1 is Monday.
 
     Times are read as `Hour` reads them.
@@ -66,12 +72,6 @@ class Weekday:
     column: str
     width: Positive = 4
     missing: Literal["unknown", "error"] = "unknown"
-
-    def fit(self, values: pl.Series) -> "FittedClock":
-        return _fitted(self, values)
-
-    def restore(self, state: dict[str, Any]) -> "FittedClock":  # noqa: ARG002 - every feature restores this way
-        return FittedClock(self)
 
     def places(self, seconds: npt.NDArray[np.float64]) -> npt.NDArray[np.float64]:
         """The day, Monday being 0, of each of these times."""
@@ -98,9 +98,3 @@ class FittedClock(FittedFeature):
 
     def state(self) -> dict[str, Any]:
         return {}
-
-
-def _fitted(choice: Hour | Weekday, values: pl.Series) -> FittedClock:
-    refuse_missing(values, choice.column, choice.missing)
-    as_numbers(values, choice.column)
-    return FittedClock(choice)

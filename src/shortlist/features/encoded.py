@@ -5,6 +5,8 @@ import dataclasses
 import numpy as np
 import numpy.typing as npt
 
+from shortlist.data.ragged import list_places
+
 __all__ = ["Encoded", "Numbers", "RowLists", "Rows"]
 
 
@@ -39,8 +41,7 @@ class RowLists:
         """The column at these places of its table."""
         starts = self.offsets[places]
         lengths = self.offsets[places + 1] - starts
-        within = np.arange(lengths.sum()) - np.repeat(np.cumsum(lengths) - lengths, lengths)
-        return RowLists.of_lengths(self.rows[np.repeat(starts, lengths) + within], lengths)
+        return RowLists.of_lengths(self.rows[list_places(starts, lengths)], lengths)
 
     @classmethod
     def of_lengths(cls, rows: npt.NDArray[np.int32], lengths: npt.NDArray[np.int64]) -> "RowLists":

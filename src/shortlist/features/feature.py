@@ -1,21 +1,16 @@
 """What every feature offers, chosen and fitted, and the checks that features share."""
 
 from abc import ABC, abstractmethod
-from typing import Annotated, Any, ClassVar, Protocol
+from typing import Any, ClassVar, Protocol
 
 import numpy as np
 import numpy.typing as npt
 import polars as pl
-from pydantic import Field
 
-from shortlist.choice import Number
 from shortlist.errors import DataError
 from shortlist.features.encoded import Encoded
 
-__all__ = ["FeatureChoice", "FittedFeature", "Share", "as_text", "refuse_missing"]
-
-# A chance or a share that leaves something over.
-Share = Annotated[Number, Field(ge=0, lt=1)]
+__all__ = ["FeatureChoice", "FittedFeature", "as_text", "refuse_missing"]
 
 
 class FeatureChoice(Protocol):

@@ -7,9 +7,9 @@ import numpy.typing as npt
 import polars as pl
 from pydantic import Field
 
-from shortlist.choice import Number, Positive, choice
+from shortlist.choice import Number, Positive, Share, choice
 from shortlist.features.encoded import RowLists
-from shortlist.features.feature import Share, as_text
+from shortlist.features.feature import as_text
 from shortlist.features.lists import UNKNOWN_ROW, FittedLists
 
 __all__ = ["FittedHistory", "History"]

@@ -8,10 +8,10 @@ import numpy.typing as npt
 import polars as pl
 from pydantic import Field
 
-from shortlist.choice import Positive, Seed, Whole, choice
+from shortlist.choice import Positive, Seed, Share, Whole, choice
 from shortlist.data.tables import rows_of_ids
 from shortlist.features.encoded import Rows
-from shortlist.features.feature import FittedFeature, Share, as_text, refuse_missing
+from shortlist.features.feature import FittedFeature, as_text, refuse_missing
 from shortlist.features.vocabulary import FEW_VALUES, Vocabulary
 
 __all__ = ["FittedHash", "FittedLookup", "Hash", "Lookup"]

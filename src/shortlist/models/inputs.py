@@ -11,7 +11,7 @@ from torch import Tensor
 
 from shortlist.features import Encoded, Numbers, RowLists, Rows
 
-__all__ = ["Bag", "Columns", "TowerInput", "split_inputs"]
+__all__ = ["Bag", "Columns", "TowerInput", "list_places", "split_inputs"]
 
 
 class Bag(NamedTuple):
@@ -74,10 +74,19 @@ class Columns:
 def _take_lists(offsets: Tensor, values: Tensor, rows: Tensor) -> Bag:
     starts = offsets.index_select(0, rows)
     lengths = offsets.index_select(0, rows + 1) - starts
+    owner, places = list_places(starts, lengths)
+    return Bag(values.index_select(0, places).long(), owner, lengths)
+
+
+def list_places(starts: Tensor, lengths: Tensor) -> tuple[Tensor, Tensor]:
+    """Which list each value belongs to and where it stands, both [M], by where each list begins and its length [B].
+
+    >>> list_places(torch.tensor([7, 2]), torch.tensor([2, 3]))
+    (tensor([0, 0, 1, 1, 1]), tensor([7, 8, 2, 3, 4]))
+    """
     owner = torch.repeat_interleave(lengths)
-    first = lengths.cumsum(0) - lengths  # where each list starts in the bag
-    positions = torch.arange(len(owner), device=rows.device) + (starts - first).index_select(0, owner)
-    return Bag(values.index_select(0, positions).long(), owner, lengths)
+    first = lengths.cumsum(0) - lengths
+    return owner, torch.arange(len(owner), device=owner.device) + (starts - first).index_select(0, owner)
 
 
 def split_inputs(inputs: Mapping[str, TowerInput], sizes: int | list[int]) -> list[dict[str, TowerInput]]:

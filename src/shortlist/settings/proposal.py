@@ -82,19 +82,19 @@ def propose(
     if found.time is None:
         split = {"random": {"test": 0.2, "validation": 0.1}}
         doubts["split"].append("No column of times was found. A random split lets the future explain the past.")
+    sizes = {name: frames["interactions"][column].n_unique() for name, column in keys.items()}
     features = {
         "query": [
-            *([] if found.time else [{**_of_id(frames["interactions"][found.query_id], 32), "dropout": 0.5}]),
+            *([] if found.time else [{**_of_id(found.query_id, sizes["users"], 32), "dropout": 0.5}]),
             {"history": found.item_id, **OF_HISTORIES, **_gap(frames["interactions"], found, doubts["features"])},
             *_of_users(frames, found, doubts["features"]),
         ],
         "item": [
-            {**_of_id(frames["interactions"][found.item_id], 128), "dropout": 0.1},
+            {**_of_id(found.item_id, sizes["items"], 128), "dropout": 0.1},
             *_of_items(frames, found, doubts["features"]),
         ],
     }
     recipe = preset_tables(RECIPE)
-    sizes = {name: frames["interactions"][column].n_unique() for name, column in keys.items()}
     num_items = max(sizes["items"], frames["items"].height if "items" in frames else 0)
     if num_items > MOST_ITEMS_WHOLE:
         recipe["training"]["loss"] = copy.deepcopy(FOR_MANY_ITEMS)
@@ -229,11 +229,11 @@ def _gap(events: pl.DataFrame, roles: Roles, doubts: list[str]) -> dict[str, flo
     return {}
 
 
-def _of_id(ids: pl.Series, width: int) -> Feature:
-    """A lookup of ids, or a hash of so many that their vectors would be most of the model."""
-    if ids.n_unique() > MOST_IDS:
-        return {"hash": ids.name, "num_rows": MOST_IDS, "width": width}
-    return {"lookup": ids.name, "width": width}
+def _of_id(column: str, count: int, width: int) -> Feature:
+    """A lookup of so many ids, or a hash where their vectors would be most of the model."""
+    if count > MOST_IDS:
+        return {"hash": column, "num_rows": MOST_IDS, "width": width}
+    return {"lookup": column, "width": width}
 
 
 def _features(frame: pl.DataFrame, taken: Sequence[str], table: str, doubts: list[str]) -> Iterator[Feature]:

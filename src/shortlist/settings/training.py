@@ -6,7 +6,7 @@ from typing import Annotated, Literal
 
 from pydantic import Field
 
-from shortlist.choice import Number, Positive, Seed, Whole, choice
+from shortlist.choice import Number, Positive, Seed, Share, Whole, choice
 from shortlist.errors import SettingsError
 from shortlist.settings.model import TwoTowerSettings
 
@@ -30,8 +30,6 @@ __all__ = [
 
 PositiveNumber = Annotated[Number, Field(gt=0, le=1e30)]  # torch computes in float32
 NotNegative = Annotated[Number, Field(ge=0)]
-
-
 # Whole numbers that may be none.
 Count = Annotated[Whole, Field(ge=0)]
 
@@ -65,7 +63,7 @@ class InBatchSoftmax(SampledNegatives):
     temperature: PositiveNumber = 1.0
     log_q: bool = False
     remove_accidental_hits: bool = False
-    label_smoothing: Annotated[Number, Field(ge=0, lt=1)] = 0.0
+    label_smoothing: Share = 0.0
 
 
 @choice
@@ -78,7 +76,7 @@ class FullSoftmax:
     reduction: Literal["sum", "mean"] = "mean"
     temperature: PositiveNumber = 1.0
     remove_known_positives: bool = False
-    label_smoothing: Annotated[Number, Field(ge=0, lt=1)] = 0.0
+    label_smoothing: Share = 0.0
 
 
 @choice
@@ -211,7 +209,7 @@ class Training:
     metric: str | None = None
     refit: bool = False
     decay: Literal["none", "linear", "cosine"] = "none"
-    warmup: Annotated[Number, Field(ge=0, lt=1)] = 0.0
+    warmup: Share = 0.0
     seed: Seed = 0
     precision: Literal["float32", "bfloat16"] = "float32"
     device: Literal["auto", "cpu", "cuda"] = "auto"

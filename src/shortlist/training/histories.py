@@ -9,7 +9,7 @@ from torch import Tensor
 from shortlist.data.histories import Histories
 from shortlist.features import FittedHistory
 from shortlist.features.lists import UNKNOWN_ROW
-from shortlist.models.inputs import Bag, TowerInput
+from shortlist.models.inputs import Bag, TowerInput, list_places
 
 __all__ = ["HistoryInputs"]
 
@@ -65,10 +65,7 @@ class HistoryInputs:
         return taken
 
     def _bag(self, starts: Tensor, ends: Tensor, row_of: Tensor, held_out: Tensor | None) -> Bag:
-        lengths = ends - starts
-        owner = torch.repeat_interleave(lengths)
-        first = lengths.cumsum(0) - lengths
-        places = torch.arange(len(owner), device=owner.device) + (starts - first).index_select(0, owner)
+        owner, places = list_places(starts, ends - starts)
         items = self._items.index_select(0, places)
         rows = row_of.index_select(0, items).long()
         kept = rows != UNKNOWN_ROW

@@ -5,6 +5,7 @@ from torch import Tensor
 
 from shortlist.data.seen import Seen
 from shortlist.losses import Masked
+from shortlist.models.inputs import list_places
 from shortlist.settings.training import SampledNegatives
 
 __all__ = ["KnownPositives", "NegativeSampler"]
@@ -70,10 +71,7 @@ class KnownPositives:
         stays.
         """
         starts = self._offsets.index_select(0, users)
-        lengths = self._offsets.index_select(0, users + 1) - starts
-        row = torch.repeat_interleave(lengths)
-        first = lengths.cumsum(0) - lengths
-        places = torch.arange(len(row), device=row.device) + (starts - first).index_select(0, row)
+        row, places = list_places(starts, self._offsets.index_select(0, users + 1) - starts)
         items = self._items.index_select(0, places)
         kept = items != own_items.index_select(0, row)
         column = items
