@@ -1,4 +1,5 @@
 import datetime as dt
+import math
 from typing import Any
 
 import polars as pl
@@ -41,6 +42,14 @@ class TestCategoriesOfIntegers(FeatureConformance):
     training = pl.Series("x", [[1, 2], [2], None])
     unseen, missing = [9], []
     values = st.one_of(st.none(), st.lists(st.one_of(st.none(), st.integers(0, 9)), max_size=4))
+    wrong = NO_CATEGORIES
+
+
+class TestCategoriesByRarity(FeatureConformance):
+    choice = Categories("x", width=4, rarity=1.0, pooling="sqrt", dropout=0.1)
+    training = pl.Series("x", [["drama", "war"], ["war"], None, [], [None]])
+    unseen, missing = ["poetry"], []
+    values = st.one_of(st.none(), st.lists(st.one_of(st.none(), st.sampled_from(GENRES)), max_size=4))
     wrong = NO_CATEGORIES
 
 
@@ -99,3 +108,14 @@ class TestCategories:
     def test_an_empty_separator_is_refused(self) -> None:
         with pytest.raises(SettingsError, match=r"Categories: separator .* at least 1 character, but it is ''"):
             Categories("x", separator="")
+
+    def test_a_category_weighs_by_how_many_rows_hold_it(self) -> None:
+        fitted = Categories("x", rarity=2.0).fit(pl.Series([["a", "a"], ["a", "b"], ["a"], []]))
+        assert fitted.weights is not None
+        assert fitted.weights.tolist() == pytest.approx([0, 0, math.log(4 / 3) ** 2, math.log(4) ** 2])
+        again = Categories("x", rarity=2.0).restore(fitted.state())
+        assert again.weights is not None
+        assert again.weights.tolist() == fitted.weights.tolist()
+
+    def test_without_rarity_nothing_is_weighed(self) -> None:
+        assert Categories("x").fit(pl.Series([["a"]])).state() == {"vocabulary": ["a"]}

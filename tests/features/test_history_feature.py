@@ -110,3 +110,23 @@ def test_an_experiment_file_names_it() -> None:
     )
     assert experiment.features.query == (sl.History("item_id", width=16, pooling="attention"),)
     assert experiment.tables()["features"]["query"] == [{"history": "item_id", "width": 16, "pooling": "attention"}]
+
+
+def test_a_shared_history_knows_the_whole_catalogue_and_is_as_wide_as_the_item_tower() -> None:
+    clicks = {"user": ["ann"], "sku": ["tea"]}
+    things = {"sku": ["jam", "tea", "new"], "kind": ["a", "b", "c"]}
+    shop = sl.Dataset(clicks, items=things, query_id="user", item_id="sku")
+    item = [sl.Lookup("sku", width=5), sl.Lookup("kind", width=3)]
+    features = sl.fit_features([sl.History("sku", shared=True)], item, on=shop)
+    (history,) = features.history
+    assert history.vocabulary.texts == ["jam", "new", "tea"]
+    assert history.width == 8
+    (again,) = Features.from_json(json.loads(json.dumps(features.to_json()))).history
+    assert (again.width, again.vocabulary.texts) == (8, ["jam", "new", "tea"])
+
+
+def test_what_a_shared_history_cannot_be_is_refused() -> None:
+    with pytest.raises(SettingsError, match="as wide as the item tower's embeddings, but width=4 was given"):
+        sl.History("sku", width=4, shared=True)
+    with pytest.raises(SettingsError, match="learns a score for each item, which shared histories do not have"):
+        sl.History("sku", pooling="attention", shared=True)

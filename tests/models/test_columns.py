@@ -1,14 +1,15 @@
 import itertools
 
 import numpy as np
+import polars as pl
 import pytest
 import torch
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from shortlist.features import Numbers, RowLists, Rows
+from shortlist.features import Categories, Numbers, RowLists, Rows
 from shortlist.models import Bag, Columns
-from shortlist.models.embeddings import MeanOfLists
+from shortlist.models.embeddings import PooledLists
 
 LISTS = st.lists(st.lists(st.integers(0, 99), max_size=5), min_size=1, max_size=12)
 
@@ -34,7 +35,7 @@ def test_taken_lists_equal_plain_indexing(lists: list[list[int]], data: st.DataO
 @settings(deadline=None, max_examples=20)
 @given(lists=LISTS)
 def test_mean_over_a_bag_equals_the_mean_of_each_list(lists: list[list[int]]) -> None:
-    table = MeanOfLists(100, 2)
+    table = PooledLists(Categories("x", width=2).fit(pl.Series([[str(n) for n in range(98)]])))
     torch.nn.init.normal_(table.weight)
     bag = Columns({"tags": ragged(lists)}).take(torch.arange(len(lists)))["tags"]
     assert isinstance(bag, Bag)

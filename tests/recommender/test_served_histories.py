@@ -4,6 +4,7 @@ import json
 import subprocess
 import sys
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 import numpy.typing as npt
@@ -13,16 +14,22 @@ import torch
 
 import shortlist as sl
 from shortlist.experiment.vectors import events_of
-from shortlist.models import Bag
+from shortlist.features.lists import FIRST_ROW
+from shortlist.models import Bag, SharedHistory
 
-POOLINGS = ["mean", "recency", "attention"]
+KINDS: list[dict[str, Any]] = [
+    {"pooling": "mean", "width": 8},
+    {"pooling": "recency", "width": 8},
+    {"pooling": "attention", "width": 8},
+    {"pooling": "sqrt", "shared": True},
+]
 
 
-@pytest.fixture(scope="module", params=POOLINGS)
+@pytest.fixture(scope="module", params=KINDS, ids=str)
 def run(request: pytest.FixtureRequest) -> sl.Run:
     world = sl.synthetic.TasteWorld(num_groups=3, users_per_group=12, items_per_group=10, train_events=5, test_events=2)
     split = sl.split_by_time(world.data(), test=2 / 7, validation=1 / 7)
-    history = sl.History("item_id", width=8, pooling=request.param, dropout=0.3, max_length=6)
+    history = sl.History("item_id", dropout=0.3, max_length=6, **request.param)
     features = sl.fit_features([sl.Lookup("user_id", width=4, dropout=0.5), history], [sl.Lookup("item_id", width=8)],
                                on=split.train)  # fmt: skip
     return sl.train(
@@ -62,9 +69,10 @@ def test_a_known_user_is_asked_for_with_all_that_was_touched(run: sl.Run, bundle
     for user in range(0, 36, 5):
         touched = torch.from_numpy(rows_of_items(run)[histories.by_user(user)[-6:]])
         bag = Bag(touched, torch.zeros(len(touched), dtype=torch.int64), torch.tensor([len(touched)]))
+        history = SharedHistory(bag, run.tables.item_inputs) if is_shared(run) else bag
         with torch.inference_mode():
             query = run.model.encode_queries(
-                {"lookup_user_id": torch.tensor([row_of(run, user)]), "history_item_id": bag}
+                {"lookup_user_id": torch.tensor([row_of(run, user)]), "history_item_id": history}
             )
         scores = (query[0] @ torch.from_numpy(run.item_vectors()).t())[0].numpy()
         scores[run.split.seen.by_user(user)] = -np.inf
@@ -73,8 +81,14 @@ def test_a_known_user_is_asked_for_with_all_that_was_touched(run: sl.Run, bundle
         assert found.query == "known"
 
 
+def is_shared(run: sl.Run) -> bool:
+    return run.model.features.history[0].choice.shared
+
+
 def rows_of_items(run: sl.Run) -> npt.NDArray[np.int64]:
-    """The row of each item in the history's table."""
+    """The row of each item in the history's table, or among all items where it is shared with them."""
+    if is_shared(run):
+        return np.arange(run.tables.num_items) + FIRST_ROW
     return run.model.features.history[0].rows_of(run.split.train.items["item_id"]).astype(np.int64)
 
 
@@ -127,6 +141,10 @@ def test_a_bundle_without_histories_knows_what_a_query_brings(run: sl.Run, tmp_p
 def test_training_asks_each_event_without_its_own_item(run: sl.Run) -> None:
     events = events_of(run.split, run.split.train, run.tables, sl.FullSoftmax())
     inputs = events.query_inputs(torch.arange(len(events)))["history_item_id"]
+    if isinstance(inputs, SharedHistory):
+        assert isinstance(inputs.lists, Bag)
+        assert isinstance(ids := inputs.items["lookup_item_id"], torch.Tensor)
+        inputs = inputs.lists._replace(rows=ids.index_select(0, inputs.lists.rows - FIRST_ROW) - 1 + FIRST_ROW)
     assert isinstance(inputs, Bag)
     own = torch.from_numpy(rows_of_items(run)[run.split.train.item_rows])
     assert len(inputs.rows) > 100

@@ -7,7 +7,8 @@ import torch
 
 import shortlist as sl
 from shortlist.data.histories import Histories
-from shortlist.models.inputs import Bag, TowerInput
+from shortlist.features.lists import FIRST_ROW
+from shortlist.models.inputs import Bag, SharedHistory, TowerInput
 from shortlist.training import Events, Tables
 from shortlist.training.histories import HistoryInputs
 
@@ -99,3 +100,29 @@ def test_where_no_feature_reads_histories_none_are_gathered() -> None:
     data = shop()
     features = sl.fit_features([sl.Lookup("user")], [sl.Lookup("item")], on=data)
     assert list(Events(Tables(features, data), data).query_inputs(torch.tensor([0]))) == ["lookup_user"]
+
+
+@pytest.mark.parametrize("padded", [False, True])
+def test_a_shared_history_comes_with_the_items_that_it_points_into(padded: bool) -> None:
+    features = sl.fit_features([sl.History("item", shared=True)], [sl.Lookup("item"), sl.Lookup("kind")], on=shelf())
+    data = shelf()
+    events = Events(
+        Tables(features, data, fixed_shapes=padded), data, histories=Histories.of(data), own_histories=True
+    )
+    of_batches = [batch.query_inputs for batch in events.batches(torch.arange(4), 2, None)]
+    kinds = {row: kind for kind, row in zip("abc", (1, 2, 3), strict=True)}
+    found = []
+    for inputs in (*of_batches, events.query_inputs(torch.arange(4))):
+        history = inputs["history_item"]
+        assert isinstance(history, SharedHistory)
+        assert isinstance(of_items := history.items["lookup_kind"], torch.Tensor)
+        assert padded or len(of_items) <= 2  # no more than the batch's histories hold
+        found.append([[kinds[int(of_items[row - FIRST_ROW])] for row in rows] for rows in lists_of(history.lists)])
+    assert found[0] + found[1] == found[2] == [["b"], ["a"], [], []]  # the others' items, never the own
+
+
+def shelf() -> sl.Dataset:
+    """Ann touched 7, of kind a, and 8, of kind b; Bob 8 alone, twice; 9 is there and was not touched."""
+    clicks = {"user": ["ann", "ann", "bob", "bob"], "item": [7, 8, 8, 8]}
+    items = {"item": [9, 8, 7], "kind": ["c", "b", "a"]}
+    return sl.Dataset(clicks, items=items, query_id="user", item_id="item")

@@ -15,7 +15,7 @@ from shortlist.bundle import WEIGHTS, Bundle, refuse_existing, save_bundle
 from shortlist.data import Dataset, DataSource, Split
 from shortlist.errors import DataError, DivergedError
 from shortlist.evaluation import Assessment, Beside, Targets, VectorScores, assess, evaluate_baselines
-from shortlist.experiment.vectors import events_of, item_vectors, query_encoder
+from shortlist.experiment.vectors import events_of, item_vectors, query_encoder, shared_vectors
 from shortlist.models import TwoTower, export_towers
 from shortlist.settings import AnyLoss, AnyOptimizer, Protocol, Training
 from shortlist.settings.experiment import (
@@ -159,7 +159,8 @@ class Run:
 def _bundle(run: Run, assessment: Assessment | None) -> Bundle:
     split, features = run.split, run.model.features
     model = run.model if run.tables.device.type == "cpu" else copy.deepcopy(run.model).cpu()
-    towers = export_towers(model, WEIGHTS)
+    shared = shared_vectors(run.model, run.tables)
+    towers = export_towers(model, WEIGHTS, shared=None if shared is None else shared.cpu())
     return Bundle(
         experiment=_experiment(run),
         data=_describe(run),

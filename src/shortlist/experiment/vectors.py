@@ -9,11 +9,12 @@ from torch import Tensor
 
 from shortlist.data import Dataset, Split
 from shortlist.data.seen import Seen
+from shortlist.features.lists import FIRST_ROW
 from shortlist.models import TwoTower
 from shortlist.settings import AnyLoss, FullSoftmax, SampledNegatives
 from shortlist.training import Events, KnownPositives, NegativeSampler, Tables
 
-__all__ = ["events_of", "item_vectors", "query_encoder"]
+__all__ = ["events_of", "item_vectors", "query_encoder", "shared_vectors"]
 
 Rows = npt.NDArray[np.int64]
 
@@ -65,3 +66,21 @@ def item_vectors(model: TwoTower, tables: Tables) -> Tensor:
     model.eval()
     blocks = torch.split(tables.item_rows, ENCODE_ROWS)
     return torch.cat([model.encode_items(tables.items.take(rows)) for rows in blocks])
+
+
+@torch.inference_mode()
+def shared_vectors(model: TwoTower, tables: Tables) -> Tensor | None:
+    """What the item tower's embeddings say of each item that the model's shared history knows [num_rows, width].
+
+    The rows are those of the feature, as a saved tower reads it; None where no history is shared.
+    """
+    model.eval()
+    for feature in model.features.history:
+        if feature.choice.shared:
+            vectors = torch.zeros(feature.num_rows, feature.width, device=tables.device)
+            rows = torch.from_numpy(feature.rows_of(tables.item_ids)).to(tables.device).long()
+            for block in torch.split(tables.item_rows, ENCODE_ROWS):
+                vectors[rows[block]] = model.item.embed(tables.items.take(block))
+            vectors[:FIRST_ROW] = 0  # no item, and items that it does not know
+            return vectors
+    return None

@@ -98,8 +98,7 @@ def fit_features(query: Sequence[AnyFeature], item: Sequence[AnyFeature], *, on:
         else:
             of_event.append(feature.fit(_column(on.events, feature.column, "query", [users])))
     of_item = [feature.fit(_column(items, feature.column, "item", [])) for feature in item]
-    ids = items[on.roles.item_id]
-    return Features(tuple(of_user), tuple(of_event), tuple(of_item), tuple(feature.fit(ids) for feature in histories))
+    return Features(tuple(of_user), tuple(of_event), tuple(of_item), _fit_histories(histories, of_item, on, items))
 
 
 def encode(features: Sequence[FittedFeature], table: pl.DataFrame | EventTable) -> dict[str, Encoded]:
@@ -117,6 +116,17 @@ def encode(features: Sequence[FittedFeature], table: pl.DataFrame | EventTable) 
             f"{shorten(table.columns, 12)}. Fit the features on this data."
         )
     return {feature.name: feature.encode(table[feature.column]) for feature in features}
+
+
+def _fit_histories(
+    histories: Sequence[History], of_item: Sequence[FittedFeature], on: Dataset, touched: pl.DataFrame
+) -> tuple[FittedHistory, ...]:
+    """A shared history knows the whole catalogue, by its features; another one the items that were touched."""
+    width, item_id = sum(feature.width for feature in of_item), on.roles.item_id
+    return tuple(
+        feature.fit(on.items[item_id], width) if feature.shared else feature.fit(touched[item_id])
+        for feature in histories
+    )
 
 
 def _touched(rows: Any) -> Any:

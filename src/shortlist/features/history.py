@@ -8,6 +8,7 @@ import polars as pl
 from pydantic import Field
 
 from shortlist.choice import Number, Positive, Share, choice
+from shortlist.errors import SettingsError
 from shortlist.features.encoded import RowLists
 from shortlist.features.feature import as_text
 from shortlist.features.lists import UNKNOWN_ROW, FittedLists
@@ -15,6 +16,7 @@ from shortlist.features.lists import UNKNOWN_ROW, FittedLists
 __all__ = ["FittedHistory", "History"]
 
 Pooling = Literal["mean", "sqrt", "recency", "attention"]
+DEFAULT_WIDTH = 64
 
 
 @choice
@@ -36,6 +38,13 @@ class History:
     second where a model is used, and one that is teaches the order within a sitting. The latest `max_length` items
     count, but for those that training did not touch; no history at all gives zeros.
 
+    `width` is 64 unless said otherwise. With `shared` it is that of the item tower's embeddings, which the history then
+    pools: each item as the item tower reads it, its id and what its columns say, in the same tables. Histories then say
+    what somebody likes in the words that items are described in, so that an item nobody touched is found by them and
+    counts in them; without, each item has a vector of its own here, which can say what it means to have touched it.
+    Choose `shared` where items are new or rare and their columns say much. Attention goes by the item alone, and cannot
+    be combined with it.
+
     Use it wherever users come back: it knows users that training did not know, once they have touched anything.
     Source: Covington et al. 2016, https://doi.org/10.1145/2959100.2959190 (the mean of what was watched).
 
@@ -48,20 +57,38 @@ class History:
     missing: ClassVar[str] = "empty"
 
     column: str
-    width: Positive = 64
+    width: Positive | None = None
     pooling: Pooling = "mean"
     half_life: Annotated[Number, Field(gt=0)] = 10.0
     dropout: Share = 0.0
     forget: Share = 0.0
     gap: Annotated[Number, Field(ge=0)] = 0.0
     max_length: Positive = 500
+    shared: bool = False
 
-    def fit(self, values: pl.Series) -> "FittedHistory":
-        """Learn the items from the ids of the training events."""
-        return self.restore({"vocabulary": as_text(values, self.column).drop_nulls().unique().sort().to_list()})
+    def __post_init__(self) -> None:
+        if self.shared and self.width is not None:
+            raise SettingsError(
+                f"A shared history is as wide as the item tower's embeddings, but width={self.width} was given; leave "
+                "it out."
+            )
+        if self.shared and self.pooling == "attention":
+            raise SettingsError(
+                'pooling="attention" learns a score for each item, which shared histories do not have; choose "mean", '
+                '"sqrt" or "recency".'
+            )
+
+    def fit(self, values: pl.Series, shared_width: int | None = None) -> "FittedHistory":
+        """Learn the items from their ids, those that training touched or, with `shared`, all of the catalogue.
+
+        `shared_width` is then the width of the item tower's embeddings.
+        """
+        vocabulary = as_text(values, self.column).drop_nulls().unique().sort().to_list()
+        return self.restore({"vocabulary": vocabulary, **({"width": shared_width} if self.shared else {})})
 
     def restore(self, state: dict[str, Any]) -> "FittedHistory":
-        return FittedHistory(self, self.width, state["vocabulary"], self._flatten)
+        width = state["width"] if self.shared else self.width or DEFAULT_WIDTH
+        return FittedHistory(self, width, state["vocabulary"], self._flatten)
 
     def _flatten(self, values: pl.Series) -> tuple[pl.Series, npt.NDArray[np.int64]]:
         latest = values.list.tail(self.max_length)
@@ -73,6 +100,9 @@ class FittedHistory(FittedLists):
     """A `History` with the items that it knows."""
 
     choice: History
+
+    def state(self) -> dict[str, Any]:
+        return super().state() | ({"width": self.width} if self.choice.shared else {})
 
     def encode(self, values: pl.Series) -> RowLists:
         """Lists of ids [N], the latest last, as lists of rows; unknown items are left out."""

@@ -1,12 +1,15 @@
-"""Embedding tables, whose gradients are kept as the rows used where that pays."""
+"""Embedding tables, whose gradients are kept as the rows used where that pays, and the pooling of lists of them."""
+
+from typing import NamedTuple
 
 import torch
 from torch import Tensor, nn
 
-from shortlist.features.history import History
-from shortlist.models.inputs import Bag, TowerInput
+from shortlist.features.history import FittedHistory
+from shortlist.features.lists import FIRST_ROW, FittedLists
+from shortlist.models.inputs import Bag
 
-__all__ = ["EmbeddingTable", "MeanOfLists", "PooledHistory"]
+__all__ = ["EmbeddingTable", "PooledHistory", "PooledLists", "SharedVectors"]
 
 
 class EmbeddingTable(nn.Module):
@@ -35,49 +38,106 @@ class EmbeddingTable(nn.Module):
         return self.weight.index_select(0, rows)  # its gradient takes half the time of an embedding's
 
     def sums(self, rows: Tensor, lengths: Tensor, weights: Tensor | None = None) -> Tensor:
-        """The sum of the vectors of each list [B, width], times their weights [M] where there are some.
-
-        `rows` [M] are lists of these lengths [B], one after another. The vectors of single rows are never written down,
-        which would take most of the time.
-        """
-        starts = lengths.cumsum(0) - lengths
-        return nn.functional.embedding_bag(
-            rows, self.weight, starts, mode="sum", sparse=self.sparse_gradients, per_sample_weights=weights
-        )
+        """The sum of the vectors of each list [B, width]; see `sum_lists`."""
+        return sum_lists(self.weight, rows, lengths, weights, sparse=self.sparse_gradients)
 
 
-class MeanOfLists(EmbeddingTable):
-    """The mean vector of each list of rows, [B, width]; zeros for an empty one."""
+class SharedVectors(NamedTuple):
+    """Vectors [U, width] that the item tower gave, in the place of an `EmbeddingTable`; row FIRST_ROW is the first."""
 
-    def forward(self, lists: TowerInput) -> Tensor:
-        if isinstance(lists, Bag):
-            return self.sums(lists.rows, lists.lengths) / lists.lengths.clamp(min=1).unsqueeze(1)
-        # Padded lists [B, L], as a saved tower takes them: a product with the filled places gives no loop in ONNX.
-        filled = (lists != 0).unsqueeze(2).to(self.weight.dtype)  # [B, L, 1]
-        vectors = self.look_up(lists.flatten()).reshape(*lists.shape, -1) * filled  # [B, L, W]
-        means: Tensor = vectors.sum(dim=1) / filled.sum(dim=1).clamp(min=1)
-        return means
+    vectors: Tensor
+
+    def look_up(self, rows: Tensor) -> Tensor:
+        """The vectors of the rows; any one for rows that mean no item."""
+        return self.vectors.index_select(0, (rows - FIRST_ROW).clamp(min=0))
+
+    def sums(self, rows: Tensor, lengths: Tensor, weights: Tensor | None = None) -> Tensor:
+        """The sum of the vectors of each list [B, width]; see `sum_lists`."""
+        return sum_lists(self.vectors, rows - FIRST_ROW, lengths, weights)
 
 
-class PooledHistory(EmbeddingTable):
+def sum_lists(
+    vectors: Tensor, rows: Tensor, lengths: Tensor, weights: Tensor | None = None, *, sparse: bool = False
+) -> Tensor:
+    """The sum of the vectors of each list [B, width], times their weights [M] where there are some.
+
+    `rows` [M] are lists of these lengths [B], one after another. The vectors of single rows are never written down,
+    which would take most of the time.
+    """
+    starts = lengths.cumsum(0) - lengths
+    return nn.functional.embedding_bag(
+        rows, vectors, starts, mode="sum", sparse=sparse, per_sample_weights=weights
+    )
+
+
+class PooledLists(EmbeddingTable):
+    """The weighted mean vector of each list of rows, [B, width], or the sum over the root of the squared weights.
+
+    Zeros for an empty list. In training `dropout` is the chance of each value to be left out.
+    """
+
+    token_weights: Tensor | None
+
+    def __init__(self, feature: FittedLists) -> None:
+        super().__init__(feature.num_rows, feature.width, feature.dropout)
+        self.pooling = feature.pooling
+        weights = feature.weights
+        self.register_buffer("token_weights", None if weights is None else torch.from_numpy(weights))
+
+    def forward(self, lists: Tensor | Bag) -> Tensor:
+        return self._of_bag(lists) if isinstance(lists, Bag) else self._of_padded(lists)
+
+    def _of_bag(self, lists: Bag) -> Tensor:
+        rows, owner, lengths = lists
+        weights = None if self.token_weights is None else self.token_weights.index_select(0, rows)  # [M]
+        if self.training and self.dropout:
+            kept = (torch.rand(rows.shape, device=rows.device) >= self.dropout).to(self.weight.dtype)
+            weights = kept if weights is None else weights * kept
+        if weights is None:
+            return self.sums(rows, lengths) / _divisor(self.pooling, lengths.to(self.weight.dtype)).unsqueeze(1)
+        counted = weights.square() if self.pooling == "sqrt" else weights
+        totals = weights.new_zeros(len(lengths)).index_add(0, owner, counted)
+        return self.sums(rows, lengths, weights) / _divisor(self.pooling, totals).unsqueeze(1)
+
+    def _of_padded(self, lists: Tensor) -> Tensor:
+        """Of lists [B, L] filled up with 0, as a GPU and a saved tower take them: a product gives no loop in ONNX."""
+        weights = (lists != 0).to(self.weight.dtype)
+        if self.token_weights is not None:
+            weights = weights * self.token_weights.index_select(0, lists.flatten()).reshape(lists.shape)
+        if self.training and self.dropout:
+            weights = weights * (torch.rand(lists.shape, device=lists.device) >= self.dropout)
+        vectors = self.look_up(lists.flatten()).reshape(*lists.shape, -1)  # [B, L, W]
+        totals = (weights.square() if self.pooling == "sqrt" else weights).sum(dim=1, keepdim=True)
+        pooled: Tensor = (vectors * weights.unsqueeze(2)).sum(dim=1) / _divisor(self.pooling, totals)
+        return pooled
+
+
+class PooledHistory(nn.Module):
     """The weighted mean vector of each history, [B, width]; zeros for an empty one. The latest item stands last.
 
     Weights are equal ("mean", and "sqrt", which divides by the root of their number), halve for every `half_life` items
     that come after ("recency"), or are a softmax over one learnt score for each row ("attention"). In training
-    `dropout` is the chance of each item, and `forget` that of each history, to be left out.
+    `dropout` is the chance of each item, and `forget` that of each history, to be left out. A shared history has no
+    table of its own, and is given the vectors of the items.
     """
 
-    def __init__(self, num_rows: int, choice: History) -> None:
-        super().__init__(num_rows, choice.width, choice.dropout)
+    def __init__(self, feature: FittedHistory) -> None:
+        super().__init__()
+        choice = feature.choice
         self.pooling = choice.pooling
         self.half_life = choice.half_life
+        self.dropout = choice.dropout
         self.forget = choice.forget
-        self.scores = nn.Parameter(torch.zeros(num_rows)) if self.pooling == "attention" else None
+        self.table = None if choice.shared else EmbeddingTable(feature.num_rows, feature.width)
+        self.scores = nn.Parameter(torch.zeros(feature.num_rows)) if self.pooling == "attention" else None
 
-    def forward(self, lists: TowerInput) -> Tensor:
-        return self._of_bag(lists) if isinstance(lists, Bag) else self._of_padded(lists)
+    def forward(self, lists: Tensor | Bag, shared: SharedVectors | None = None) -> Tensor:
+        table = shared if shared is not None else self.table
+        if table is None:
+            raise ValueError("A shared history needs the vectors of the items; encode queries by the model, not the tower.")
+        return self._of_bag(lists, table) if isinstance(lists, Bag) else self._of_padded(lists, table)
 
-    def _of_bag(self, lists: Bag) -> Tensor:
+    def _of_bag(self, lists: Bag, table: EmbeddingTable | SharedVectors) -> Tensor:
         rows, owner, lengths = lists
         size = len(lengths)
         later = lengths.cumsum(0).index_select(0, owner) - torch.arange(len(rows), device=rows.device) - 1
@@ -87,21 +147,21 @@ class PooledHistory(EmbeddingTable):
             lengths = torch.bincount(owner, minlength=size)
         weights = self._weights(rows, later)  # [M]
         if weights is None:
-            return self.sums(rows, lengths) / self._divisor(lengths.to(self.weight.dtype)).unsqueeze(1)
+            return table.sums(rows, lengths) / _divisor(self.pooling, lengths.float()).unsqueeze(1)
         if self.scores is not None:  # a softmax's highest taken off, so that nothing overflows
             highest = weights.new_full((size,), -torch.inf).scatter_reduce(0, owner, weights.detach(), "amax")
             weights = (weights - highest.index_select(0, owner)).exp()
         totals = weights.new_zeros(size).index_add(0, owner, weights)
-        return self.sums(rows, lengths, weights) / self._divisor(totals).unsqueeze(1)
+        return table.sums(rows, lengths, weights) / _divisor(self.pooling, totals).unsqueeze(1)
 
-    def _of_padded(self, lists: Tensor) -> Tensor:
+    def _of_padded(self, lists: Tensor, table: EmbeddingTable | SharedVectors) -> Tensor:
         """Of lists [B, L] filled up with 0, as a GPU and a saved tower take them."""
         filled = lists != 0
         later = filled.sum(dim=1, keepdim=True) - filled.cumsum(dim=1)
         if self.training and (self.dropout or self.forget):
             filled = filled & self._kept(lists.shape, len(lists), lists.device)
         weights = self._weights(lists.flatten(), later.flatten())  # [B · L]
-        shares = filled.to(self.weight.dtype)
+        shares = filled.float()
         if weights is not None:
             weights = weights.reshape(lists.shape)
             if self.scores is not None:
@@ -109,9 +169,9 @@ class PooledHistory(EmbeddingTable):
                 highest = torch.where(filled, weights, lowest).detach().amax(dim=1, keepdim=True)
                 weights = (torch.where(filled, weights, lowest) - highest).exp()
             shares = shares * weights
-        vectors = self.look_up(lists.flatten()).reshape(*lists.shape, -1)
+        vectors = table.look_up(lists.flatten()).reshape(*lists.shape, -1)
         totals = shares.sum(dim=1, keepdim=True)
-        pooled: Tensor = (vectors * shares.unsqueeze(2)).sum(dim=1) / self._divisor(totals)
+        pooled: Tensor = (vectors * shares.unsqueeze(2)).sum(dim=1) / _divisor(self.pooling, totals)
         return pooled
 
     def _kept(self, shape: torch.Size, size: int, device: torch.device, owner: Tensor | None = None) -> Tensor:
@@ -120,15 +180,16 @@ class PooledHistory(EmbeddingTable):
         of_each = remembered.unsqueeze(1) if owner is None else remembered.index_select(0, owner)
         return of_each & (torch.rand(shape, device=device) >= self.dropout)
 
-    def _divisor(self, totals: Tensor) -> Tensor:
-        """What the weighted sums are divided by; never 0."""
-        totals = totals.clamp(min=torch.finfo(totals.dtype).tiny)
-        return totals.sqrt() if self.pooling == "sqrt" else totals
-
     def _weights(self, rows: Tensor, later: Tensor) -> Tensor | None:
         """What each item [M] weighs, or the log of it for "attention"; `later` counts the items that came after it."""
         if self.scores is not None:
             return self.scores.index_select(0, rows)
         if self.pooling == "recency":
-            return torch.exp2(later.to(self.weight.dtype) / -self.half_life)
+            return torch.exp2(later.float() / -self.half_life)
         return None
+
+
+def _divisor(pooling: str, totals: Tensor) -> Tensor:
+    """What weighted sums are divided by, never 0: the weights' sum, or its root."""
+    totals = totals.clamp(min=torch.finfo(totals.dtype).tiny)
+    return totals.sqrt() if pooling == "sqrt" else totals

@@ -11,7 +11,7 @@ from torch import Tensor
 
 from shortlist.features import Encoded, Numbers, RowLists, Rows
 
-__all__ = ["Bag", "Columns", "TowerInput", "list_places", "split_inputs"]
+__all__ = ["Bag", "Columns", "SharedHistory", "TowerInput", "list_places", "split_inputs"]
 
 
 class Bag(NamedTuple):
@@ -22,8 +22,15 @@ class Bag(NamedTuple):
     lengths: Tensor  # [B] int64
 
 
+class SharedHistory(NamedTuple):
+    """Histories of items that the item tower embeds: a value v > 1 of the lists stands for item v - FIRST_ROW here."""
+
+    lists: "Tensor | Bag"
+    items: "Mapping[str, TowerInput]"  # the item tower's inputs [U]
+
+
 # Rows: int64 [B]. Numbers: float32 [B, D]. Lists: a Bag in training, padded int64 [B, L] in a saved tower.
-TowerInput = Tensor | Bag
+TowerInput = Tensor | Bag | SharedHistory
 
 
 class Columns:

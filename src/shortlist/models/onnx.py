@@ -1,5 +1,6 @@
 """Towers as ONNX graphs over one file of weights, so that a process without torch can run them."""
 
+import copy
 import dataclasses
 import json
 import logging
@@ -12,6 +13,7 @@ from safetensors.torch import save
 from shortlist.errors import SettingsError
 from shortlist.features import FittedFeature
 from shortlist.features.lists import FittedLists
+from shortlist.models.embeddings import EmbeddingTable, PooledHistory
 from shortlist.models.tower import Tower
 from shortlist.models.two_tower import TwoTower
 
@@ -31,19 +33,34 @@ class ExportedTowers:
     weights: bytes
 
 
-def export_towers(model: TwoTower, weights_file: str) -> ExportedTowers:
+def export_towers(model: TwoTower, weights_file: str, *, shared: torch.Tensor | None = None) -> ExportedTowers:
     """The towers as ONNX models over a file of that name beside them.
 
     Inputs are named by feature, the one output is `vectors` [B, D] float32. Categories are int64 [B], numbers float32
     [B, width], lists int64 [B, L] padded with 0. B and L are free. Paths of the source files, which the exporter
     writes down, are taken out.
+
+    A shared history becomes a table of its own, `shared` [num_rows, width]: the item tower's embeddings of the items
+    that it knows, in the order of its rows.
     """
-    weights = save({name: tensor.cpu().contiguous() for name, tensor in model.state_dict().items()})
-    query = _export(model.query, model.features.query)
+    towers = {"query": model.query if shared is None else _with_table(model.query, shared), "item": model.item}
+    tensors = {f"{side}.{name}": tensor for side, tower in towers.items() for name, tensor in tower.state_dict().items()}
+    weights = save({name: tensor.cpu().contiguous() for name, tensor in tensors.items()})
+    query = _export(towers["query"], model.features.query)
     item = _export(model.item, model.features.item)
     for side, graph in (("query", query), ("item", item)):
         _take_weights_out(graph, f"{side}.", weights, weights_file)
     return ExportedTowers(query.SerializeToString(), item.SerializeToString(), weights)
+
+
+def _with_table(tower: Tower, vectors: torch.Tensor) -> Tower:
+    """A copy of the tower whose shared history has these vectors for its table."""
+    tower = copy.deepcopy(tower)
+    for module in tower.embeddings:
+        if isinstance(module, PooledHistory) and module.table is None:
+            module.table = EmbeddingTable(*vectors.shape)
+            module.table.weight = torch.nn.Parameter(vectors.clone())
+    return tower
 
 
 def _take_weights_out(graph: onnx.ModelProto, prefix: str, weights: bytes, file: str) -> None:

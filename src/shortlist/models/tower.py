@@ -10,8 +10,8 @@ from torch import Tensor, nn
 from shortlist.features import FittedFeature
 from shortlist.features.history import FittedHistory
 from shortlist.features.lists import FittedLists
-from shortlist.models.embeddings import EmbeddingTable, MeanOfLists, PooledHistory
-from shortlist.models.inputs import TowerInput
+from shortlist.models.embeddings import EmbeddingTable, PooledHistory, PooledLists, SharedVectors
+from shortlist.models.inputs import SharedHistory, TowerInput
 from shortlist.settings.model import TwoTowerSettings
 
 __all__ = ["Tower"]
@@ -56,10 +56,16 @@ class Tower(nn.Module):
         self.log_temperature = None if learned_temperature is None else nn.Parameter(torch.zeros(()))
         self.bias = nn.Linear(inputs, 1) if extra == "bias" else None
 
-    def forward(self, features: Mapping[str, TowerInput]) -> Tensor:
-        named = zip(self.feature_names, self.embeddings, strict=True)
-        parts = [embedding(features[name]) for name, embedding in named]
-        joined = torch.cat(parts, dim=1)  # [B, sum of widths]
+    def embed(self, features: Mapping[str, TowerInput], shared: SharedVectors | None = None) -> Tensor:
+        """The embeddings side by side [B, sum of widths]; `shared` are the vectors that a shared history points into."""
+        parts = []
+        for name, embedding in zip(self.feature_names, self.embeddings, strict=True):
+            given = features[name]
+            parts.append(embedding(given.lists, shared) if isinstance(given, SharedHistory) else embedding(given))
+        return torch.cat(parts, dim=1)
+
+    def forward(self, features: Mapping[str, TowerInput], shared: SharedVectors | None = None) -> Tensor:
+        joined = self.embed(features, shared)
         vectors: Tensor = self.layers(joined)  # [B, D]
         if self.normalize:
             vectors = nn.functional.normalize(vectors, dim=1)
@@ -96,7 +102,7 @@ def _embedding(feature: FittedFeature) -> nn.Module:
     if feature.num_rows == 0:
         return nn.Identity()
     if isinstance(feature, FittedHistory):
-        return PooledHistory(feature.num_rows, feature.choice)
+        return PooledHistory(feature)
     if isinstance(feature, FittedLists):
-        return MeanOfLists(feature.num_rows, feature.width)
+        return PooledLists(feature)
     return EmbeddingTable(feature.num_rows, feature.width, feature.dropout)

@@ -7,7 +7,8 @@ import torch
 from torch import Tensor, nn
 
 from shortlist.features import Features
-from shortlist.models.inputs import TowerInput
+from shortlist.models.embeddings import SharedVectors
+from shortlist.models.inputs import SharedHistory, TowerInput
 from shortlist.models.tower import Tower
 from shortlist.settings.model import Activation, Init, TwoTowerSettings
 
@@ -79,7 +80,9 @@ class TwoTower(nn.Module):
 
     def encode_queries(self, inputs: Mapping[str, TowerInput]) -> Tensor:
         """Query vectors [B, H, D] with H = 1: a query has one interest."""
-        vectors: Tensor = self.query(inputs)
+        histories = [given for given in inputs.values() if isinstance(given, SharedHistory)]
+        shared = SharedVectors(self.item.embed(histories[0].items)) if histories else None
+        vectors: Tensor = self.query(inputs, shared)
         return vectors.unsqueeze(1)
 
     def encode_items(self, inputs: Mapping[str, TowerInput]) -> Tensor:

@@ -16,8 +16,9 @@ from shortlist.data import Dataset
 from shortlist.data.events import EventTable
 from shortlist.data.histories import Histories, touched_before
 from shortlist.features import EncodedStore, Features, FittedFeature
+from shortlist.features.lists import FIRST_ROW
 from shortlist.losses import Positives
-from shortlist.models.inputs import Columns, TowerInput, split_inputs
+from shortlist.models.inputs import Bag, Columns, SharedHistory, TowerInput, split_inputs
 from shortlist.settings.training import SampledNegatives
 from shortlist.training.histories import HistoryInputs
 from shortlist.training.negatives import KnownPositives, NegativeSampler
@@ -139,7 +140,8 @@ class Events:
 
     def query_inputs(self, rows: Tensor) -> dict[str, TowerInput]:
         """The query tower's inputs for these events [B]."""
-        return self._inputs_of(self.user_rows.index_select(0, rows), self.item_rows.index_select(0, rows), rows)
+        users, items = self.user_rows.index_select(0, rows), self.item_rows.index_select(0, rows)
+        return self._with_shared_items(self._inputs_of(users, items, rows))
 
     def _inputs_of(self, users: Tensor, items: Tensor, rows: Tensor) -> dict[str, TowerInput]:
         inputs = {**self.tables.users.take(users), **self.columns.take(rows)}
@@ -149,6 +151,19 @@ class Events:
             return inputs | self.histories.take(users, held_out=items if self._own_histories else None)
         before = {name: counts.index_select(0, rows) for name, counts in self._before.items()}
         return inputs | self.histories.take(users, before=before)
+
+    def _with_shared_items(self, inputs: dict[str, TowerInput]) -> dict[str, TowerInput]:
+        """The same, where a history is shared with the items that it points into: those of this batch, or all items."""
+        for feature in self.tables.features.history:
+            if feature.choice.shared:
+                inputs = inputs | {feature.name: self._shared(inputs[feature.name])}
+        return inputs
+
+    def _shared(self, lists: TowerInput) -> SharedHistory:
+        if not isinstance(lists, Bag):  # padded, where nothing may hang on what stands in a batch
+            return SharedHistory(lists, self.tables.item_inputs)
+        items, place = torch.unique(lists.rows - FIRST_ROW, return_inverse=True)
+        return SharedHistory(lists._replace(rows=place + FIRST_ROW), self.tables.items.take(items))
 
     @property
     def item_counts(self) -> Tensor:
@@ -207,7 +222,7 @@ class Events:
                 log_q=None if log_q is None else log_q.index_select(0, items.rows[place]),
                 masked=None if self.known is None else self.known.among(of_users, owns[place], columns),
             )
-            yield Batch(queries[place], items.inputs[place], positives, of_users, items.rows[place])
+            yield Batch(self._with_shared_items(queries[place]), items.inputs[place], positives, of_users, items.rows[place])
 
     def batch(self, rows: Tensor, log_q: Tensor | None) -> Batch:
         """The one batch of these events [B]."""

@@ -2,13 +2,15 @@
 
 from collections.abc import Mapping, Sequence
 
+import numpy as np
+import numpy.typing as npt
 import polars as pl
 import torch
 from torch import Tensor
 
 from shortlist.data.histories import Histories
 from shortlist.features import FittedHistory
-from shortlist.features.lists import UNKNOWN_ROW
+from shortlist.features.lists import FIRST_ROW, UNKNOWN_ROW
 from shortlist.models.inputs import Bag, TowerInput, list_places
 
 __all__ = ["HistoryInputs"]
@@ -33,7 +35,7 @@ class HistoryInputs:
         self._features = features
         self._offsets = torch.from_numpy(histories.offsets).to(device)
         self._items = torch.from_numpy(histories.item_rows).to(device)
-        self._rows = [torch.from_numpy(feature.rows_of(item_ids)).to(device) for feature in features]
+        self._rows = [torch.from_numpy(_rows_of(feature, item_ids)).to(device) for feature in features]
         longest = int(self._offsets.diff().amax()) if len(self._offsets) > 1 else 0
         self._widths = [max(min(feature.choice.max_length, longest), 1) for feature in features] if padded else None
 
@@ -85,3 +87,10 @@ class HistoryInputs:
             kept &= items != held_out.unsqueeze(1)
         order = kept.logical_not().to(torch.int8).argsort(dim=1, stable=True)  # what is kept moves to the front
         return torch.where(kept, rows, 0).gather(1, order)
+
+
+def _rows_of(feature: FittedHistory, item_ids: pl.Series) -> npt.NDArray[np.int32]:
+    """The row that each item of the catalogue [N] has in the feature's table, or among the items where it is shared."""
+    if feature.choice.shared:
+        return np.arange(FIRST_ROW, len(item_ids) + FIRST_ROW, dtype=np.int32)
+    return feature.rows_of(item_ids)

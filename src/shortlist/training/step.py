@@ -2,7 +2,7 @@
 
 import math
 from collections import Counter
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from contextlib import nullcontext
 from typing import Literal
 
@@ -10,7 +10,7 @@ import torch
 from torch import Tensor
 
 from shortlist.losses import Masked, Positives
-from shortlist.models import EmbeddingTable, TowerInput, TwoTower
+from shortlist.models import Bag, EmbeddingTable, SharedHistory, TowerInput, TwoTower
 from shortlist.training.batches import Batch
 from shortlist.training.optimizers import Optimizer
 
@@ -124,8 +124,17 @@ def tensors_of(batch: Batch) -> list[Tensor]:
 def _map_tensors(batch: Batch, change: Callable[[Tensor], Tensor]) -> Batch:
     """The batch with every tensor put through `change`; its lists must be padded."""
 
-    def change_inputs(inputs: dict[str, TowerInput]) -> dict[str, TowerInput]:
-        return {name: change(value) for name, value in inputs.items() if isinstance(value, Tensor)}
+    def change_inputs(inputs: Mapping[str, TowerInput]) -> dict[str, TowerInput]:
+        return {name: change_input(value) for name, value in inputs.items()}
+
+    def change_input(value: TowerInput) -> TowerInput:
+        match value:
+            case SharedHistory(lists, items):
+                return SharedHistory(change_input(lists), change_inputs(items))  # type: ignore[arg-type]
+            case Bag():
+                raise ValueError("A batch of fixed shape holds padded lists, but here is one of any length.")
+            case _:
+                return change(value)
 
     def change_some(tensor: Tensor | None) -> Tensor | None:
         return None if tensor is None else change(tensor)
