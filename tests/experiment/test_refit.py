@@ -147,3 +147,12 @@ def test_items_that_only_the_validation_knows_join_the_catalogue() -> None:
     clicks = {"user": [1, 1, 2, 2, 3], "item": [1, 2, 1, 3, 1], "at": [1, 1, 2, 3, 4]}
     split = sl.split_by_time(sl.Dataset(clicks, query_id="user", item_id="item", time="at"), test=0.2, validation=0.2)
     assert (split.train.num_items, split.joined().train.num_items) == (2, 3)
+
+
+def test_some_rows_of_the_validation_part_see_what_that_part_sees(split: sl.Split) -> None:
+    part = split.validation
+    assert part is not None
+    some = part.take(np.arange(5))
+    assert [before is split.train for before in split.parts_before(some)] == [True]
+    assert np.array_equal(split.seen_before(some).item_rows, split.seen_before(part).item_rows)
+    assert np.array_equal(split.histories_before(some).item_rows, split.histories_before(part).item_rows)

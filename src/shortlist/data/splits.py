@@ -78,12 +78,8 @@ class Split:
         return hashlib.sha256(" ".join(digests).encode()).hexdigest()
 
     def seen_before(self, part: Dataset) -> Seen:
-        """What users had touched before the events of `part`: in training, in the known events of held-out users, and
-        in validation unless that is `part` itself.
-
-        Some rows taken from the validation part are not the part itself: their users have seen them.
-        """
-        return Seen.of(*self._before(part))
+        """What users had touched before the events of `part`; see `parts_before`."""
+        return Seen.of(*self.parts_before(part))
 
     @property
     def seen(self) -> Seen:
@@ -95,7 +91,7 @@ class Split:
 
         The histories of the training events are those events themselves: training holds out what it asks for.
         """
-        return Histories.of(self.train) if part is self.train else Histories.of(*self._before(part))
+        return Histories.of(self.train) if part is self.train else Histories.of(*self.parts_before(part))
 
     @property
     def histories(self) -> Histories:
@@ -127,8 +123,13 @@ class Split:
         parts = (self.train, self.known, self.validation, self.test)
         return [part for part in parts if part is not None]
 
-    def _before(self, part: Dataset) -> list[Dataset]:
-        validation = None if part is self.validation else self.validation
+    def parts_before(self, part: Dataset) -> list[Dataset]:
+        """What had happened before the events of `part`: training, the known events of held-out users, and validation
+        unless `part` is that or some rows of it.
+        """
+        validation = self.validation
+        if validation is not None and (part is validation or part.events.shares_rows_with(validation.events)):
+            validation = None
         return [before for before in (self.train, self.known, validation) if before is not None]
 
     def __repr__(self) -> str:

@@ -36,8 +36,7 @@ def events_of(split: Split, part: Dataset, tables: Tables, loss: AnyLoss | None 
     histories, own = None, training
     if tables.features.history:
         histories = split.histories_before(part)
-        earlier = [before for before in (split.train, split.validation) if before is not None and before is not part]
-        own = training or any(part.events.shares_rows_with(before.events) for before in earlier)
+        own = training or any(part.events.shares_rows_with(before.events) for before in split.parts_before(part))
     return Events(
         tables,
         part,
