@@ -9,6 +9,7 @@ from torch import Tensor
 
 from shortlist.data import Dataset, Split
 from shortlist.data.seen import Seen
+from shortlist.features import event_table
 from shortlist.models import TwoTower
 from shortlist.settings import AnyLoss, FullSoftmax, SampledNegatives
 from shortlist.training import Events, KnownPositives, NegativeSampler, Tables
@@ -46,6 +47,7 @@ def events_of(split: Split, part: Dataset, tables: Tables, loss: AnyLoss | None 
         in_time=split.in_time and training,
         negatives=negatives,
         known=known,
+        table=event_table(tables.features.event, part, split),
     )
 
 

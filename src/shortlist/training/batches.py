@@ -88,7 +88,8 @@ class Tables:
 class Events:
     """The events of one part of a split over shared tables, encoded once.
 
-    A batch scores its queries against its own unique items, or against the `whole_catalogue`.
+    A batch scores its queries against its own unique items, or against the `whole_catalogue`. `table` are the events as
+    event features read them (`event_table`), where these read more than the events' own columns.
 
     `histories` are what history features read: what users had touched before these events; None where no feature does.
     With `own_histories` they are made of these very events, so that a query's history leaves out the item that it asks
@@ -109,12 +110,13 @@ class Events:
         in_time: bool = False,
         negatives: NegativeSampler | None = None,
         known: KnownPositives | None = None,
+        table: EventTable | None = None,
     ) -> None:
         self.tables = tables
         self.whole_catalogue = whole_catalogue
         self.negatives = negatives
         self.known = known
-        self.columns = tables.encode(tables.features.event, data.events)
+        self.columns = tables.encode(tables.features.event, data.events if table is None else table)
         self.histories: HistoryInputs | None = None
         self._own_histories = own_histories
         self._before: dict[str, Tensor] | None = None
