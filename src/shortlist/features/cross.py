@@ -32,7 +32,7 @@ class Cross:
     and its sum of two embeddings is none. Give it beside the columns' own features, which know what the combination is
     too rare for. Source: Cheng et al. 2016, https://doi.org/10.1145/2988450.2988454 (cross-product transformations).
 
-    >>> fitted = Cross(["job", "city"], width=4).fit(pl.Series([{"job": "cook", "city": "Ely"}]))
+    >>> fitted = Cross(("job", "city"), width=4).fit(pl.Series([{"job": "cook", "city": "Ely"}]))
     >>> fitted.encode(pl.Series([{"job": "cook", "city": "Ely"}, {"job": "cook", "city": "Bath"}])).rows.tolist()
     [1, 0]
     """
