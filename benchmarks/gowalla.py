@@ -26,6 +26,7 @@ from measure import about
 from shortlist.data import GivenParts
 from shortlist.data.splits import Split
 from shortlist.data.splits import split as cut
+from shortlist.features import AnyFeature
 
 K = 20
 METRICS = (f"recall_{K}", f"ndcg_{K}")
@@ -94,7 +95,7 @@ def read(folder: Path) -> sl.Dataset:
 
 def train(split: Split, recipe: Recipe, seed: int, *, watch: bool) -> sl.Run:
     """Ids, and what else the user touched, in one dense layer a side; cosines against the batch and uniform draws."""
-    query = [
+    query: list[AnyFeature] = [
         sl.Lookup("user", width=recipe.width),
         sl.History("item", width=recipe.width, pooling="sqrt", dropout=recipe.history_dropout),
     ]

@@ -5,7 +5,7 @@ to exp(−s·n/N), for a skew s. With s = 5 a batch of 2,048 has 790 unique ones
 """
 
 import dataclasses
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 
 import numpy as np
 import torch
@@ -156,7 +156,7 @@ def _layer_operations(tower: Tower, rows: int) -> int:
     return sum(6 * rows * layer.in_features * layer.out_features for layer in layers)
 
 
-def _table_bytes(tower: Tower, inputs: dict[str, TowerInput], optimizer: AnyOptimizer) -> float:
+def _table_bytes(tower: Tower, inputs: Mapping[str, TowerInput], optimizer: AnyOptimizer) -> float:
     total = 0.0
     for name, table in zip(tower.feature_names, tower.embeddings, strict=True):
         rows = inputs[name]

@@ -2,12 +2,15 @@
 
 import re
 import runpy
+import tomllib
 from pathlib import Path
 
 import pytest
 import typer.main
 
 from shortlist.cli.main import app
+from shortlist.features import FEATURE_KINDS
+from shortlist.settings.experiment import FeatureSettings
 
 ROOT = Path(__file__).parents[1]
 DOCUMENTS = [*ROOT.glob("*.md"), *(ROOT / "docs").glob("*.md")]
@@ -49,6 +52,14 @@ def test_the_readmes_tree_names_every_room() -> None:
     named = set(re.findall(r"^  ([a-z]+)/ ", tree[: tree.index("\n```\n")], flags=re.MULTILINE))
     rooms = {path.parent.name for path in (ROOT / "src/shortlist").glob("*/__init__.py")}
     assert named == rooms
+
+
+def test_your_own_data_shows_every_feature_as_an_experiment_file_writes_it() -> None:
+    guide = (ROOT / "docs" / "your-own-data.md").read_text("utf-8")
+    table = "\n".join(re.findall(r"^\|.*", guide, flags=re.MULTILINE))
+    entries = [tomllib.loads(f"feature = {text}")["feature"] for text in re.findall(r"`(\{ .*? \})`", table)]
+    chosen = FeatureSettings.model_validate({"query": entries, "item": entries})
+    assert {feature.kind for feature in chosen.query} == set(FEATURE_KINDS)
 
 
 @pytest.mark.network

@@ -34,6 +34,8 @@ class FeatureConformance:
     # Any single value that may be asked for, missing and unseen ones among them.
     values: ClassVar[st.SearchStrategy[Any]]
     wrong: ClassVar[tuple[pl.Series, ...]]
+    # What the feature calls its column, or all of its columns.
+    called: ClassVar[str] = "x"
     wrong_text: ClassVar[str] = "Column 'x' should hold strings, integers or booleans, but its type is"
     no_width_text: ClassVar[str] = "width should be greater than 0, but it is 0"
 
@@ -104,13 +106,15 @@ class FeatureConformance:
 
     def test_missing_values_are_refused_in_training_where_the_policy_says_so(self) -> None:
         values = [self.training[0], None, None]
-        text = "Column 'x' has 2 missing values, the first in row 1, and its feature says missing=\"error\""
+        text = (
+            f"Column '{self.called}' has 2 missing values, the first in row 1, and its feature says missing=\"error\""
+        )
         with pytest.raises(DataError, match=text):
             self.changed(missing="error").fit(self.column(values))
 
     def test_missing_values_are_refused_in_a_query_where_the_policy_says_so(self) -> None:
         fitted = self.changed(missing="error").fit(self.training.drop_nulls())
-        with pytest.raises(DataError, match="Column 'x' has 1 missing values, the first in row 0"):
+        with pytest.raises(DataError, match=f"Column '{self.called}' has 1 missing values, the first in row 0"):
             fitted.encode(self.column([None]))
 
     def test_columns_of_another_type_are_refused(self) -> None:
@@ -136,7 +140,7 @@ class FeatureConformance:
         assert len(self.fitted().encode(self.column([]))) == 0
 
     def test_its_name_is_its_kind_and_column(self) -> None:
-        assert self.fitted().name == f"{self.choice.kind}_x"
+        assert self.fitted().name == f"{self.choice.kind}_{self.called}"
 
     def test_encoding_teaches_it_nothing(self) -> None:
         fitted = self.fitted()

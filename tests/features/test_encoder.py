@@ -219,11 +219,15 @@ class TestSaved:
         assert {word: made.__name__ for word, made in FEATURE_KINDS.items()} == {
             "lookup": "Lookup",
             "hash": "Hash",
+            "cross": "Cross",
             "bucketize": "Bucketize",
             "normalize": "Normalize",
+            "vectors": "Vectors",
             "hour": "Hour",
             "weekday": "Weekday",
+            "since": "Since",
             "text": "Text",
+            "sentence_encoder": "SentenceEncoder",
             "categories": "Categories",
             "history": "History",
         }

@@ -10,7 +10,17 @@ import pytest
 
 import shortlist as sl
 from shortlist.errors import DataError
-from shortlist.features import Encoded, EncodedStore, FeatureChoice, FittedFeature, Numbers, RowLists, encode
+from shortlist.features import (
+    Encoded,
+    EncodedStore,
+    FeatureChoice,
+    FittedFeature,
+    Numbers,
+    RowLists,
+    columns_of,
+    encode,
+    values_of,
+)
 from shortlist.training import Events, Tables
 
 TABLE = pl.DataFrame(
@@ -19,11 +29,12 @@ TABLE = pl.DataFrame(
         "price": [1.5, None, 3.0, 9.0, 2.0],
         "title": ["The Third Man", "", None, "the man", "Alien"],
         "tags": [["x", "y"], [], None, ["z"], ["y"]],
+        "picture": [[1.0, 2.0], None, [0.5, 1.0], [0.0, 0.0], [3.0, 4.0]],
     }
 )
 CHOICES = [
     sl.Lookup("id"), sl.Hash("id", num_rows=50), sl.Bucketize("price", boundaries=3), sl.Normalize("price"),
-    sl.Text("title"), sl.Categories("tags"),
+    sl.Text("title"), sl.Categories("tags"), sl.Vectors("picture"), sl.Cross(("id", "title")),
 ]  # fmt: skip
 
 
@@ -42,7 +53,7 @@ def same(one: Encoded, other: Encoded) -> bool:
 
 
 def fitted(choice: FeatureChoice) -> FittedFeature:
-    return choice.fit(TABLE[choice.column])
+    return choice.fit(values_of(TABLE, columns_of(choice)))
 
 
 @pytest.fixture
@@ -104,6 +115,14 @@ def test_feature_that_is_another_or_learnt_something_else_is_another_column(
     for feature in (one, other, one):
         assert same(store.encode([feature], TABLE)[feature.name], encode([feature], TABLE)[feature.name])
     assert len(entries(store)) == 2
+
+
+def test_a_change_in_either_column_of_a_cross_is_another_column(store: EncodedStore) -> None:
+    feature = fitted(sl.Cross(("id", "title")))
+    store.encode([feature], TABLE)
+    for other in (TABLE.with_columns(id=pl.lit("a")), TABLE.with_columns(title=pl.lit("Alien"))):
+        assert same(store.encode([feature], other)[feature.name], encode([feature], other)[feature.name])
+    assert len(entries(store)) == 3
 
 
 def test_small_columns_are_not_kept(tmp_path: Path) -> None:

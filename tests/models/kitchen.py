@@ -1,4 +1,4 @@
-"""One table with every kind of feature on both sides."""
+"""One table with every form of feature on both sides."""
 
 import polars as pl
 
@@ -6,6 +6,7 @@ import shortlist as sl
 from shortlist.features.history import Pooling
 
 TITLES = ["Tea for Two", "", "Two Jams", None, "tea tea two, jam!", "Jam"]
+PICTURES = [[0.5, -1.0, 2.0], None, [1.0, 0.0, 0.0], [0.0, 0.0, 0.0], [3.0, 4.0, -5.0], [1.0, 1.0, 1.0]]
 TAGS = [["hot", "dry"], [], ["sweet"], None, ["hot"], ["sweet", "hot", "wet"]]
 
 
@@ -19,8 +20,14 @@ def kitchen_data() -> sl.Dataset:
         },
         users={"user.id": [f"u{n}" for n in range(10)], "city of birth": [None, "Bath", "York", "Ely", "Bath"] * 2},
         items=pl.DataFrame(
-            {"sku": range(6), "title": TITLES, "tags": TAGS, "größe": [1.0, 2.0, None, 4.0, 8.0, 16.0]},
-            schema_overrides={"tags": pl.List(pl.String)},
+            {
+                "sku": range(6),
+                "title": TITLES,
+                "tags": TAGS,
+                "größe": [1.0, 2.0, None, 4.0, 8.0, 16.0],
+                "picture": PICTURES,
+            },
+            schema_overrides={"tags": pl.List(pl.String), "picture": pl.Array(pl.Float32, 3)},
         ),
         query_id="user.id",
         item_id="sku",
@@ -36,6 +43,7 @@ def fit_kitchen_features(data: sl.Dataset, *, pooling: Pooling | None = None) ->
             sl.Hash("city of birth", num_rows=7, width=3),
             sl.Bucketize("at", boundaries=4, width=2),
             sl.Normalize("at"),
+            sl.Cross(("user.id", "city of birth"), width=2),
             *histories,
         ],
         [
@@ -43,6 +51,7 @@ def fit_kitchen_features(data: sl.Dataset, *, pooling: Pooling | None = None) ->
             sl.Text("title", width=6),
             sl.Categories("tags", width=3),
             sl.Normalize("größe"),
+            sl.Vectors("picture", scaling="unit"),
         ],
         on=data,
     )

@@ -290,10 +290,11 @@ def test_settings_describe_the_model_they_came_from(kitchen_features: sl.Feature
 
 
 def test_number_of_parameters_by_hand(kitchen_features: sl.Features) -> None:
-    # Query: (10 + 1) users × 5, 7 × 3, 5 buckets × 2, and (5 + 3 + 2 + 1 + 1) × 4 dense weights with bias = 86 + 48.
-    # Item: (6 + 1) × 4, (5 words + 2) × 6, (4 tags + 2) × 3, and (4 + 6 + 3 + 1 + 1) × 4.
+    # Query: (10 + 1) users × 5, 7 × 3, 5 buckets × 2, (8 users with a city + 1) × 2, and (5 + 3 + 2 + 1 + 2 + 1) × 4
+    # dense weights with bias = 104 + 56.
+    # Item: (6 + 1) × 4, (5 words + 2) × 6, (4 tags + 2) × 3, and (4 + 6 + 3 + 1 + 3 + 1) × 4.
     words = {"tea", "for", "two", "jams", "jam"}
-    assert sl.TwoTower(kitchen_features, [4]).num_parameters == 86 + 48 + 28 + (len(words) + 2) * 6 + 18 + 60
+    assert sl.TwoTower(kitchen_features, [4]).num_parameters == 104 + 56 + 28 + (len(words) + 2) * 6 + 18 + 72
 
 
 def test_a_learned_temperature_divides_queries_and_no_bias(kitchen: sl.Dataset, kitchen_features: sl.Features) -> None:

@@ -19,6 +19,7 @@ from shortlist.features import (
     AnyFeature,
     Bucketize,
     Categories,
+    Cross,
     Encoded,
     Features,
     FittedFeature,
@@ -27,8 +28,10 @@ from shortlist.features import (
     Lookup,
     Normalize,
     Text,
+    Vectors,
     Weekday,
 )
+from shortlist.features.feature import values_of
 from shortlist.features.numeric import as_numbers
 from shortlist.recommender.query import read_queries, table_of
 
@@ -127,6 +130,19 @@ def lists_of_labels(separator: str) -> st.SearchStrategy[Column]:
     return joined | words | several(st.integers(-9, 9), pl.Int64, pl.Int8) | several(st.booleans(), pl.Boolean)
 
 
+def pairs_of_numbers(separator: str) -> st.SearchStrategy[Column]:
+    def spelt(pair: Any) -> list[Any]:
+        numbers = [float(part) for part in pair.strip("[]").split(separator)] if isinstance(pair, str) else list(pair)
+        text = separator.join(map(str, numbers))
+        return [numbers, text, f"[{text}]"]
+
+    pairs = st.lists(st.floats(-(2.0**99), 2.0**99, width=32), min_size=2, max_size=2)
+    nested = [pl.List(pl.Float64), pl.List(pl.Float32), pl.Array(pl.Float64, 2), pl.Array(pl.Float32, 2)]
+    texts = column_of(pairs.map(lambda pair: separator.join(map(str, pair))), [pl.String], spelt)
+    whole = st.lists(st.integers(-9, 9), min_size=2, max_size=2)
+    return column_of(pairs, nested, spelt) | column_of(whole, [pl.List(pl.Int64), pl.Array(pl.Int8, 2)], spelt) | texts
+
+
 LABEL_POLICIES, TEXT_POLICIES = st.sampled_from(["unknown", "error"]), st.sampled_from(["empty", "error"])
 EDGES = st.lists(st.floats(-9, 9, width=32), min_size=1, max_size=4, unique=True).map(
     lambda edges: tuple(sorted(edges))
@@ -144,6 +160,13 @@ CHOICES: dict[str, st.SearchStrategy[AnyFeature]] = {
         missing=NUMBER_POLICIES,
     ),
     "normalize": st.builds(Normalize, column=st.just("x"), missing=NUMBER_POLICIES),
+    "vectors": st.builds(
+        Vectors,
+        column=st.just("x"),
+        scaling=st.sampled_from(["none", "unit", "standardize"]),
+        separator=st.sampled_from([",", "; "]),
+        missing=st.sampled_from(["zeros", "error"]),
+    ),
     "hour": st.builds(Hour, **WIDTH, missing=LABEL_POLICIES),
     "weekday": st.builds(Weekday, **WIDTH, missing=LABEL_POLICIES),
     "text": st.builds(
@@ -166,14 +189,16 @@ COLUMNS: dict[str, Callable[[Any], st.SearchStrategy[Column]]] = {
     "hash": lambda _: LABELS,
     "bucketize": lambda _: AMOUNTS,
     "normalize": lambda _: AMOUNTS,
+    "vectors": lambda choice: pairs_of_numbers(choice.separator),
     "hour": lambda _: AMOUNTS,
     "weekday": lambda _: AMOUNTS,
     "text": lambda _: LABELS | SENTENCES,
     "categories": lambda choice: lists_of_labels(choice.separator) | INTEGERS | TRUTHS,
 }
 NUMERIC = ("bucketize", "normalize", "hour", "weekday")
-# A history is no column of a query; see test_served_histories.py.
-OF_COLUMNS = [kind for kind in FEATURE_KINDS if kind != "history"]
+# A history is no column of a query and a Since has two, of which a bundle knows one; see test_served_histories.py and
+# test_served_moments.py. Sentences want a model; see test_sentence_encoder.py. A cross stands below.
+OF_COLUMNS = [kind for kind in FEATURE_KINDS if kind not in ("history", "since", "sentence_encoder", "cross")]
 
 
 def draw_column(data: st.DataObject, choice: AnyFeature) -> Column:
@@ -245,7 +270,7 @@ def test_a_table_of_queries_is_encoded_as_each_is_alone(kind: str, data: st.Data
     feature = fit(data, choice, own)[1]
     given: list[Any] = [data.draw(st.none() | st.just(row)) for row in range(len(asked.values))]
     values = spelt_as_texts(data, asked).gather(given) if as_texts else asked.values.gather(given)
-    assume(isinstance(values.dtype, pl.List) == isinstance(own.dtype, pl.List))  # a mixture is refused
+    assume(values.dtype.is_nested() == own.dtype.is_nested())  # a mixture is refused
     nobody = 0 if choice.missing == "error" else -1
     user_rows = [data.draw(st.integers(nobody, len(own) - 1)) for _ in given]
     users = own.to_frame().with_row_index("user")
@@ -278,3 +303,22 @@ def test_whole_numbers_are_times_in_the_unit_of_the_training(
     asked = numbers.cast(pl.String) if as_texts else numbers
     found = served(feature, asked.to_frame(), roles=Roles("user", "item", time="x", time_unit=unit))
     assert_same(found.take(np.flatnonzero(numbers.is_not_null())), feature.encode(times))
+
+
+@CHECKS
+@given(data=st.data(), hashed=st.booleans())
+def test_a_query_brings_a_combination_whole_or_in_part(data: st.DataObject, hashed: bool) -> None:
+    """What a query leaves out of a combination is its user's, and it is encoded as the training row was."""
+    columns = [data.draw(LABELS).values.rename(name) for name in ("x", "y")]
+    length = min(map(len, columns))
+    users = pl.DataFrame([column.head(length) for column in columns])
+    choice = Cross(("x", "y"), width=4, num_rows=99 if hashed else None)
+    feature = Features.from_json(
+        json.loads(json.dumps(Features((choice.fit(values_of(users, ["x", "y"])),), (), ()).to_json()))
+    ).user[0]
+    wanted = feature.encode(values_of(users, ["x", "y"]))
+    with_ids = users.with_row_index("user")
+    for row in range(length):
+        given = {name: value for name, value in users.row(row, named=True).items() if data.draw(st.booleans())}
+        found = served(feature, table_of(json.loads(json.dumps(given))), with_ids, [row])
+        assert_same(found, wanted.take(np.array([row])))

@@ -7,7 +7,7 @@ import pytest
 
 from shortlist.data import Roles
 from shortlist.errors import DataError
-from shortlist.features import AnyFeature, Categories, Lookup, Normalize
+from shortlist.features import AnyFeature, Categories, Cross, Lookup, Normalize, Vectors
 from shortlist.recommender.query import read_queries
 
 ROLES = Roles("user", "item")
@@ -93,3 +93,26 @@ def test_a_number_in_too_fine_a_unit_is_refused() -> None:
     roles = Roles("user", "item", time="x", time_unit="s")
     with pytest.raises(DataError, match=r"The query's 'x' holds 1767268800000, which in s since 1970 lies beyond"):
         served(Normalize("x"), pl.Series([NOON]), pl.Series([1_767_268_800_000]), roles)
+
+
+def test_a_combination_that_training_never_saw_is_told_of_by_the_columns_that_the_query_gave() -> None:
+    users = pl.DataFrame({"user": [1, 2], "x": ["a", "b"], "y": ["c", "d"]})
+    feature = Cross(("x", "y")).fit(users.select("x", "y").to_struct())
+    asked = pl.DataFrame({"x": ["a", "a", "a", "b"], "y": ["c", "d", None, None]})
+    read = read_queries(
+        asked,
+        [feature],
+        roles=ROLES,
+        users=users,
+        user_rows=np.array([-1, -1, -1, 0]),  # the last one's y is filled: b with c
+        trained=np.zeros(4, np.bool_),
+    )
+    assert read.unknown_columns() == [[], ["x", "y"], [], ["x"]]
+    assert [read.kind(row) for row in range(4)] == ["features_only", "fallback", "fallback", "fallback"]
+
+
+def test_a_vector_in_a_query_has_the_length_of_training() -> None:
+    users = pl.Series([[1.0, 2.0], [3.0, 4.0]])
+    assert served(Vectors("x"), users, pl.Series(["[5, 6]"])).values.tolist() == [[5.0, 6.0]]
+    with pytest.raises(DataError, match="at least 1, but row 0 has 3 numbers and training had 2"):
+        served(Vectors("x"), users, pl.Series([[5, 6, 7]]))

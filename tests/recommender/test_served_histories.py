@@ -143,7 +143,8 @@ def test_training_asks_each_event_without_its_own_item(run: sl.Run) -> None:
     inputs = events.query_inputs(torch.arange(len(events)))["history_item_id"]
     if isinstance(inputs, SharedHistory):
         assert isinstance(inputs.lists, Bag)
-        assert isinstance(ids := inputs.items["lookup_item_id"], torch.Tensor)
+        ids = inputs.items["lookup_item_id"]
+        assert isinstance(ids, torch.Tensor)
         inputs = inputs.lists._replace(rows=ids.index_select(0, inputs.lists.rows - FIRST_ROW) - 1 + FIRST_ROW)
     assert isinstance(inputs, Bag)
     own = torch.from_numpy(rows_of_items(run)[run.split.train.item_rows])

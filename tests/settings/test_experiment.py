@@ -9,7 +9,19 @@ import pytest
 from shortlist.data import LeaveLastOut, RandomSplit, TimeSplit
 from shortlist.data.split_choices import SplitChoice
 from shortlist.errors import SettingsError
-from shortlist.features import AnyFeature, Bucketize, Categories, Hash, Lookup, Normalize, Text
+from shortlist.features import (
+    AnyFeature,
+    Bucketize,
+    Categories,
+    Cross,
+    Hash,
+    Lookup,
+    Normalize,
+    SentenceEncoder,
+    Since,
+    Text,
+    Vectors,
+)
 from shortlist.models import TwoTower
 from shortlist.settings import (
     Adagrad,
@@ -229,6 +241,10 @@ class TestFeatures:
                 {"categories": "a", "separator": ",", "missing": "error"},
                 Categories("a", separator=",", missing="error"),
             ),
+            ({"vectors": "a", "scaling": "unit"}, Vectors("a", scaling="unit")),
+            ({"cross": ["a", "b"], "width": 16, "num_rows": 99}, Cross(("a", "b"), width=16, num_rows=99)),
+            ({"since": "a", "boundaries": [60.0, 3600.0]}, Since("a", boundaries=(60.0, 3600.0))),
+            ({"sentence_encoder": "a", "model": "m"}, SentenceEncoder("a", model="m")),
         ],
         ids=str,
     )
@@ -243,14 +259,16 @@ class TestFeatures:
         [
             (
                 {"width": 3},
-                "features.item.0: a feature names one of lookup, hash, bucketize, normalize, hour, weekday, "
-                "text, categories, history",
+                "features.item.0: a feature names one of lookup, hash, cross, bucketize, normalize, vectors, "
+                "hour, weekday, since, text, sentence_encoder, categories, history",
             ),
-            ({"lookup": "a", "text": "a"}, "features.item.0: a feature names one of lookup, hash, bucketize"),
+            ({"lookup": "a", "text": "a"}, "features.item.0: a feature names one of lookup, hash, cross"),
             ({"lookup": "a", "column": "b"}, "features.item.0: lookup has no setting 'column'."),
             ({"lookup": "a", "width": 0}, "features.item.0: Lookup: width should be greater than 0, but it is 0."),
             ({"lookup": 3}, "features.item.0: Lookup: column should be a valid string, but it is 3."),
             ({"hash": "a"}, "features.item.0: Hash: num_rows is missing."),
+            ({"cross": "a"}, "features.item.0: Cross: columns should be a valid list, but it is 'a'."),
+            ({"cross": ["a", "b"], "columns": 3}, "features.item.0: cross has no setting 'columns'."),
             ({"bucketize": "a", "boundaries": [2, 1]}, "features.item.0: Bucketize: boundaries should be ascending"),
             ("sku", "features.item.0: a feature should be a table such as { lookup = \"user_id\" }, but it is 'sku'."),
         ],

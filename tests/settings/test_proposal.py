@@ -89,6 +89,29 @@ def test_infinity_is_no_feature() -> None:
     ) in proposal.doubts["features"]
 
 
+def test_lists_of_decimals_are_vectors_and_lists_of_whole_numbers_are_categories() -> None:
+    items = pl.DataFrame(
+        {
+            "sku": ["a", "b", "c"],
+            "picture": [[0.5, 1.0], None, [2.0, 3.0]],
+            "sound": pl.Series([[1, 2], [3, 4], [5, 6]], dtype=pl.Array(pl.Int16, 2)),
+            "shelves": [[1, 2], [1], []],
+            "track": [[0.5], None, [2.0, 3.0]],
+        }
+    )
+    frames = {"interactions": pl.DataFrame({"user": [1], "sku": ["a"]}), "items": items}
+    proposal = propose(frames, {}, {})
+    assert proposal.tables["features"]["item"][1:] == [
+        {"vectors": "picture", "scaling": "unit"},
+        {"vectors": "sound", "scaling": "unit"},
+        {"categories": "shelves", "width": 16},
+    ]
+    assert (
+        "'track' of the items is left out: Column 'track' should hold vectors of one length, at least 1, but row 2 has "
+        "2 numbers and row 0 has 1. Give vectors of the same model, or leave the value missing."
+    ) in proposal.doubts["features"]
+
+
 def test_the_key_of_the_events_is_not_that_of_the_items() -> None:
     clicks = {"id": [1, 2, 3], "user_id": [5, 6, 5], "item_id": [1, 2, 2]}
     roles, _, _ = proposed(clicks, items={"id": [1, 2, 3], "title": ["Tea", "Jam", "Ham"]})

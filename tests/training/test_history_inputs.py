@@ -23,6 +23,7 @@ def lists_of(inputs: TowerInput) -> list[list[int]]:
     if isinstance(inputs, Bag):
         assert inputs.lengths.tolist() == torch.bincount(inputs.owner, minlength=len(inputs.lengths)).tolist()
         return [inputs.rows[inputs.owner == place].tolist() for place in range(len(inputs.lengths))]
+    assert isinstance(inputs, torch.Tensor)
     return [[row for row in rows if row] for rows in inputs.tolist()]
 
 
@@ -106,16 +107,15 @@ def test_where_no_feature_reads_histories_none_are_gathered() -> None:
 def test_a_shared_history_comes_with_the_items_that_it_points_into(padded: bool) -> None:
     features = sl.fit_features([sl.History("item", shared=True)], [sl.Lookup("item"), sl.Lookup("kind")], on=shelf())
     data = shelf()
-    events = Events(
-        Tables(features, data, fixed_shapes=padded), data, histories=Histories.of(data), own_histories=True
-    )
+    events = Events(Tables(features, data, fixed_shapes=padded), data, histories=Histories.of(data), own_histories=True)
     of_batches = [batch.query_inputs for batch in events.batches(torch.arange(4), 2, None)]
     kinds = {row: kind for kind, row in zip("abc", (1, 2, 3), strict=True)}
     found = []
     for inputs in (*of_batches, events.query_inputs(torch.arange(4))):
         history = inputs["history_item"]
         assert isinstance(history, SharedHistory)
-        assert isinstance(of_items := history.items["lookup_kind"], torch.Tensor)
+        of_items = history.items["lookup_kind"]
+        assert isinstance(of_items, torch.Tensor)
         assert padded or len(of_items) <= 2  # no more than the batch's histories hold
         found.append([[kinds[int(of_items[row - FIRST_ROW])] for row in rows] for rows in lists_of(history.lists)])
     assert found[0] + found[1] == found[2] == [["b"], ["a"], [], []]  # the others' items, never the own

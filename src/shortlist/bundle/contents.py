@@ -26,7 +26,8 @@ class Bundle:
     describes the data: its fingerprint, its roles, its numbers of events, users and items. The towers are ONNX graphs
     that say where in `weights`, a safetensors file, their numbers lie: its bytes, or the path of a saved one, which is
     mapped and not read. `items` has one row a catalogue item with columns id, label and popularity (training events);
-    `users` has the id and the query features' columns of every user, `user_events` [U] int64 how many training events
+    `users` has the id and the query features' columns of every user (among them when each was last active, where a
+    feature counts from that), `user_events` [U] int64 how many training events
     each has (0: training does not know this user). `item_vectors` [N, D] belong to the rows of `items`. `seen` holds
     what users touched in all of the data, None where it was left out; `histories` the same in the order of time, None
     too where no feature reads it. `history` is the training's epochs, `evaluation` what the model scored (None: not

@@ -1,7 +1,8 @@
-"""What each user had touched, in the order of time: what a history feature reads."""
+"""What each user had touched, in the order of time, and when it last was: what features of the past read."""
 
 import dataclasses
 import math
+from collections.abc import Sequence
 from typing import Self
 
 import numpy as np
@@ -11,7 +12,7 @@ import polars as pl
 from shortlist.data.dataset import Dataset
 from shortlist.data.ragged import list_places
 
-__all__ = ["Histories", "touched_before"]
+__all__ = ["Histories", "last_before", "last_times", "ticks_per_second", "touched_before"]
 
 Rows = npt.NDArray[np.int64]
 
@@ -82,7 +83,7 @@ def touched_before(data: Dataset, gap: float = 0.0) -> Rows:
     # The first moment that an event's history may not hold.
     ends = np.searchsorted(moments, times, side="left")
     if gap:
-        ends = np.searchsorted(moments, times - math.ceil(gap * _ticks(data)), side="right")
+        ends = np.searchsorted(moments, times - math.ceil(gap * ticks_per_second(data)), side="right")
     # Users and moments in one number, in the order of the events: where each history ends among all events.
     span = len(moments) + 1
     place = users * span + np.searchsorted(moments, times)
@@ -93,7 +94,50 @@ def touched_before(data: Dataset, gap: float = 0.0) -> Rows:
     return counts
 
 
-def _ticks(data: Dataset) -> float:
+def last_before(data: Dataset, known: Sequence[Dataset], gap: float = 0.0) -> pl.Series:
+    """When the last of its user's `known` events was that each event [E] came after, in the type of the times.
+
+    It is null where there was none. Which events count says `gap`, as in `touched_before`; those whose item is not in
+    the catalogue do too. Raises `SettingsError` without a time role.
+
+    >>> clicks = {"user": [1, 1, 1, 2], "sku": [8, 7, 8, 8], "at": [5, 3, 5, 9]}
+    >>> data = Dataset(clicks, query_id="user", item_id="sku", time="at")
+    >>> last_before(data, [data]).to_list()
+    [3, None, 3, None]
+    """
+    until = data.times - math.ceil(gap * ticks_per_second(data))
+    asked = pl.DataFrame({"user": data.user_rows, "at": until}).with_row_index("event").sort("at")
+    found = asked.join_asof(
+        _times(known).sort("at"),
+        on="at",
+        by="user",
+        allow_exact_matches=gap > 0,
+        check_sortedness=False,  # it is sorted, but Polars cannot see that of every user
+    )
+    return found.sort("event")["time"]
+
+
+def last_times(parts: Sequence[Dataset]) -> pl.Series:
+    """When each user [U] of these datasets (over the same users) was last active, null for who never was.
+
+    >>> clicks = {"user": [1, 1, 2], "sku": [8, 7, 8], "at": [5, 3, 9]}
+    >>> last_times([Dataset(clicks, query_id="user", item_id="sku", time="at")]).to_list()
+    [5, 9]
+    """
+    latest = _times(parts).group_by("user").agg(pl.col("time").max())
+    users = pl.DataFrame({"user": np.arange(parts[0].num_users)})
+    return users.join(latest, on="user", how="left", maintain_order="left")["time"]
+
+
+def _times(parts: Sequence[Dataset]) -> pl.DataFrame:
+    """The user of every event, when it was, and the same as whole numbers."""
+    return pl.concat(
+        pl.DataFrame({"user": part.user_rows, "at": part.times, "time": part.events[part.roles.time or ""]})
+        for part in parts
+    )
+
+
+def ticks_per_second(data: Dataset) -> float:
     """How many of the units that its times count in make a second; 1 where these are numbers without one."""
     dtype = data.events[data.roles.time or ""].dtype
     if dtype == pl.Date:

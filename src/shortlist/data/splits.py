@@ -14,7 +14,7 @@ import numpy.typing as npt
 import polars as pl
 
 from shortlist.data.dataset import Dataset
-from shortlist.data.histories import Histories
+from shortlist.data.histories import Histories, last_before, last_times
 from shortlist.data.seen import Seen
 from shortlist.data.split_choices import (
     ColdItems,
@@ -97,6 +97,22 @@ class Split:
     def histories(self) -> Histories:
         """What users had touched in all of the events, in the order of time: what a served query has behind it."""
         return Histories.of(*self._parts)
+
+    def last_before(self, part: Dataset, gap: float = 0.0) -> pl.Series:
+        """When the user of each event [E] of `part` was last active before it, as far as was known by then; null for
+        never.
+
+        What was known is what `seen_before` has; the training events know one another, under a split in time those
+        that were at least `gap` seconds earlier. Raises `SettingsError` without a time role.
+        """
+        if part is self.train:
+            return last_before(part, [part], gap if self.in_time else 0.0)
+        return last_before(part, self.parts_before(part))
+
+    @property
+    def last_times(self) -> pl.Series:
+        """When each user [U] was last active in all of the events, null for who never was."""
+        return last_times(self._parts)
 
     @property
     def in_time(self) -> bool:

@@ -10,6 +10,7 @@ from shortlist.doctor.examine import examine
 from shortlist.doctor.finding import Finding, by_severity
 from shortlist.doctor.tables import examine_tables
 from shortlist.errors import DataError, SettingsError
+from shortlist.features import columns_of
 from shortlist.settings import Experiment
 
 __all__ = ["examine_experiment"]
@@ -36,8 +37,8 @@ def examine_experiment(experiment: Experiment, *, now: dt.datetime | None = None
         + examine(
             data,
             parts,
-            query=[feature.column for feature in experiment.features.query if feature.kind != "history"],
-            item=[feature.column for feature in experiment.features.item],
+            query=[column for f in experiment.features.query if f.kind != "history" for column in columns_of(f)],
+            item=[column for feature in experiment.features.item for column in columns_of(feature)],
             protocol=experiment.evaluation.protocol,
             now=now,
         )

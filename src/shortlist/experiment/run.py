@@ -16,6 +16,7 @@ from shortlist.data import Dataset, DataSource, Split
 from shortlist.errors import DataError, DivergedError
 from shortlist.evaluation import Assessment, Beside, Targets, VectorScores, assess, evaluate_baselines
 from shortlist.experiment.vectors import events_of, item_vectors, query_encoder, shared_vectors
+from shortlist.features import FittedSince
 from shortlist.models import TwoTower, export_towers
 from shortlist.settings import AnyLoss, AnyOptimizer, Protocol, Training
 from shortlist.settings.experiment import (
@@ -138,8 +139,9 @@ class Run:
     def save(self, path: str | Path, assessment: Assessment | None = None, *, with_history: bool = True) -> Path:
         """Write a bundle, a new folder that the core install can answer from; the path comes back.
 
-        Without `with_history` it does not hold what each user had touched, which is personal data; it can leave out
-        no seen items then, and to a model that reads histories its users are strangers until a query brings one.
+        Without `with_history` it does not hold what each user had touched and when each was last active, which is
+        personal data; it can leave out no seen items then, and to a model that reads histories its users are strangers
+        until a query brings one.
 
         Raises `BundleError` where something stands there already, and `DivergedError` for a model whose item vectors
         hold NaN or infinity.
@@ -152,7 +154,8 @@ class Run:
             )
         bundle = _bundle(self, assessment)
         if not with_history:
-            bundle = dataclasses.replace(bundle, seen=None, histories=None)
+            users = bundle.users.drop(_last_columns(self))
+            bundle = dataclasses.replace(bundle, seen=None, histories=None, users=users)
         return save_bundle(bundle, Path(path))
 
 
@@ -175,7 +178,7 @@ def _bundle(run: Run, assessment: Assessment | None) -> Bundle:
                 "popularity": popularity(split.train),
             }
         ),
-        users=split.train.users.select(_user_columns(run)),
+        users=_users(run),
         user_events=np.bincount(split.train.user_rows, minlength=split.train.num_users).astype(np.int64),
         item_vectors=run.item_vectors(),
         seen=split.seen,
@@ -185,10 +188,21 @@ def _bundle(run: Run, assessment: Assessment | None) -> Bundle:
     )
 
 
-def _user_columns(run: Run) -> list[str]:
-    """The id, and every column of the users table that a query feature reads."""
-    columns = [run.split.train.roles.query_id, *(feature.column for feature in run.model.features.user)]
-    return list(dict.fromkeys(columns))
+def _users(run: Run) -> pl.DataFrame:
+    """The id of every user, every column of users that a query feature reads, and when each was last active where a
+    feature counts from that.
+    """
+    users, features = run.split.train.users, run.model.features
+    read = [column for feature in features.user + features.event for column in feature.columns]
+    columns = [run.split.train.roles.query_id, *(column for column in read if column in users.columns)]
+    last = [run.split.last_times.alias(column) for column in _last_columns(run)]
+    return users.select(list(dict.fromkeys(columns))).with_columns(last)
+
+
+def _last_columns(run: Run) -> list[str]:
+    """The columns that say when each user was last active; there is one, or none."""
+    since = [feature for feature in run.model.features.event if isinstance(feature, FittedSince)]
+    return [feature.columns[0] for feature in since if feature.of_last_event]
 
 
 def _experiment(run: Run) -> dict[str, Any]:

@@ -115,7 +115,7 @@ def _train_once(
     model.initialize(training.seed)  # on the CPU, so that a seed means the same weights everywhere
     model.to(device)
     tables = Tables(model.features, split.train, device)
-    events = events_of(split, split.train, tables, loss)
+    events = events_of(split, split.train, tables, loss, half_life=training.half_life)
     checkpoints = None
     if checkpointing is not None:
         checkpoints = Checkpoints(checkpointing, _identity(plan, model, split, device))

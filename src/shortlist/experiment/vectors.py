@@ -9,6 +9,7 @@ from torch import Tensor
 
 from shortlist.data import Dataset, Split
 from shortlist.data.seen import Seen
+from shortlist.features import event_table
 from shortlist.features.lists import FIRST_ROW
 from shortlist.models import TwoTower
 from shortlist.settings import AnyLoss, FullSoftmax, SampledNegatives
@@ -21,10 +22,13 @@ Rows = npt.NDArray[np.int64]
 ENCODE_ROWS = 8_192
 
 
-def events_of(split: Split, part: Dataset, tables: Tables, loss: AnyLoss | None = None) -> Events:
+def events_of(
+    split: Split, part: Dataset, tables: Tables, loss: AnyLoss | None = None, *, half_life: float | None = None
+) -> Events:
     """The events of a part of the split, or of some of its rows, with the histories that they may look at.
 
-    With a loss they are to be trained on, and have the candidates that it wants beside each batch's own.
+    With a loss they are to be trained on, and have the candidates that it wants beside each batch's own; `half_life` is
+    that of `Training`.
     """
     negatives = known = None
     if isinstance(loss, SampledNegatives) and loss.uniform_negatives + loss.popular_negatives:
@@ -46,6 +50,8 @@ def events_of(split: Split, part: Dataset, tables: Tables, loss: AnyLoss | None 
         in_time=split.in_time and training,
         negatives=negatives,
         known=known,
+        half_life=half_life,
+        table=event_table(tables.features.event, part, split),
     )
 
 

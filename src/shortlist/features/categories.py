@@ -21,8 +21,8 @@ class Categories:
     Categories seen fewer than `min_count` times share the unknown row, and so do those never seen. A missing
     value or an empty list gives zeros.
 
-    `pooling` "sqrt" divides the sum by the root of the number instead, so that many categories say more than one. With a
-    `rarity` each counts log(N / n) to that power, n of N training rows having it: what is rare says more, and what
+    `pooling` "sqrt" divides the sum by the root of the number instead, so that many categories say more than one. With
+    a `rarity` each counts log(N / n) to that power, n of N training rows having it: what is rare says more, and what
     training never saw says nothing. `dropout` is the chance of each to be left out in training, anew in every step.
 
     >>> fitted = Categories("genres", width=4).fit(pl.Series(["drama|war", "war"]))

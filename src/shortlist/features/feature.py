@@ -1,20 +1,25 @@
 """What every feature offers, chosen and fitted, and the checks that features share."""
 
 from abc import ABC, abstractmethod
+from collections.abc import Sequence
 from typing import Any, ClassVar, Protocol
 
 import numpy as np
 import numpy.typing as npt
 import polars as pl
 
+from shortlist.data.events import EventTable
 from shortlist.errors import DataError
 from shortlist.features.encoded import Encoded
 
-__all__ = ["FeatureChoice", "FittedFeature", "as_text", "refuse_missing"]
+__all__ = ["FeatureChoice", "FittedFeature", "as_text", "parts_of", "refuse_missing", "values_of"]
 
 
 class FeatureChoice(Protocol):
-    """A feature as a user writes it down: its kind, its column, and what to do about missing values."""
+    """A feature as a user writes it down: its kind, its column, and what to do about missing values.
+
+    The values of a feature of several columns are structs with a field for each.
+    """
 
     kind: ClassVar[str]
 
@@ -35,12 +40,22 @@ class FittedFeature(ABC):
     """A feature with what it learnt from the training rows.
 
     `num_rows` is the size of its embedding table, 0 where it has none, and `width` is how many numbers it gives
-    to its tower. `dropout` is the chance of a value to count as unknown (row 0) in training.
+    to its tower. `dropout` is the chance of a value to count as unknown (row 0) in training. `columns` are those that
+    it reads, where they are others than the choice's one.
     """
 
-    def __init__(self, choice: FeatureChoice, *, num_rows: int, width: int, dropout: float = 0.0) -> None:
+    def __init__(
+        self,
+        choice: FeatureChoice,
+        *,
+        num_rows: int,
+        width: int,
+        dropout: float = 0.0,
+        columns: tuple[str, ...] = (),
+    ) -> None:
         self.choice = choice
         self.column = choice.column
+        self.columns = columns or (choice.column,)
         self.num_rows = num_rows
         self.width = width
         self.dropout = dropout
@@ -57,7 +72,10 @@ class FittedFeature(ABC):
 
     @abstractmethod
     def encode(self, values: pl.Series) -> Encoded:
-        """The column's values [N] as arrays; training rows and a served query take this same road."""
+        """The column's values [N], or the structs of several columns, as arrays.
+
+        Training rows and a served query take this same road.
+        """
 
     def known(self, values: pl.Series) -> npt.NDArray[np.bool_]:
         """Which values [N] carry information: not missing and, where there is a vocabulary, in it."""
@@ -66,6 +84,24 @@ class FittedFeature(ABC):
     @abstractmethod
     def state(self) -> dict[str, Any]:
         """What was learnt, as plain JSON values; the choice's `restore` takes it back."""
+
+
+def values_of(table: pl.DataFrame | EventTable, columns: Sequence[str]) -> pl.Series:
+    """What a feature of these columns reads of a table [N]: the values of one, structs of several.
+
+    >>> values_of(pl.DataFrame({"a": [1], "b": ["x"], "c": [2]}), ["a", "b"]).to_list()
+    [{'a': 1, 'b': 'x'}]
+    """
+    if len(columns) == 1:
+        return table[columns[0]]
+    return pl.DataFrame([table[column] for column in columns]).to_struct("")
+
+
+def parts_of(values: pl.Series, columns: Sequence[str]) -> list[pl.Series]:
+    """The columns that structs [N] are made of; all missing where the series is of nothing but missing values."""
+    if values.dtype == pl.Null:
+        return [values.alias(column) for column in columns]
+    return [values.struct.field(column) for column in columns]
 
 
 def refuse_missing(values: pl.Series, column: str, missing: object) -> None:

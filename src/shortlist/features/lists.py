@@ -14,7 +14,16 @@ from shortlist.features.encoded import RowLists
 from shortlist.features.feature import FeatureChoice, FittedFeature, refuse_missing
 from shortlist.features.vocabulary import Vocabulary
 
-__all__ = ["FIRST_ROW", "UNKNOWN_ROW", "FittedLists", "Flatten", "ListPooling", "Rarity", "count_values", "weigh_by_rarity"]
+__all__ = [
+    "FIRST_ROW",
+    "UNKNOWN_ROW",
+    "FittedLists",
+    "Flatten",
+    "ListPooling",
+    "Rarity",
+    "count_values",
+    "weigh_by_rarity",
+]
 
 # Row 0 pads a saved tower's input and has no meaning; row 1 stands for texts outside the vocabulary.
 UNKNOWN_ROW, FIRST_ROW = 1, 2

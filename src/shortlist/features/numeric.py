@@ -45,14 +45,7 @@ class Bucketize:
     missing: MissingNumber = "mean"
 
     def __post_init__(self) -> None:
-        if isinstance(self.boundaries, tuple):
-            with np.errstate(over="ignore"):
-                edges = np.array(self.boundaries).astype(self.precision)
-            if not edges.size or not np.isfinite(edges).all() or not (np.diff(edges) > 0).all():
-                raise SettingsError(
-                    f"boundaries should be ascending numbers that are finite and differ in {self.precision}, but they "
-                    f"are {shorten(self.boundaries) or 'none at all'}."
-                )
+        refuse_unordered(self.boundaries, self.precision)
 
     def fit(self, values: pl.Series) -> "FittedBucketize":
         present = _present(values, self.column, self.missing)
@@ -61,8 +54,7 @@ class Bucketize:
         elif self.method == "equal_width":
             edges = np.linspace(present.min(), present.max(), self.boundaries)
         else:
-            # The inner quantiles only: B boundaries cut the values in B + 1 parts of about equal size.
-            edges = np.quantile(present, np.linspace(0, 1, self.boundaries + 2)[1:-1])
+            edges = quantiles(present, self.boundaries)
         return FittedBucketize(self, np.unique(edges.astype(self.precision)), _stand_in(present, self.missing))
 
     def restore(self, state: dict[str, Any]) -> "FittedBucketize":
@@ -134,6 +126,29 @@ class FittedNormalize(FittedFeature):
 
     def state(self) -> dict[str, Any]:
         return {"mean": self.mean, "deviation": self.deviation, "stand_in": self.stand_in}
+
+
+def refuse_unordered(boundaries: int | tuple[float, ...], precision: str) -> None:
+    """Raise `SettingsError` for boundaries that are given and not in ascending order."""
+    if not isinstance(boundaries, tuple):
+        return
+    with np.errstate(over="ignore"):
+        edges = np.array(boundaries).astype(precision)
+    if not edges.size or not np.isfinite(edges).all() or not (np.diff(edges) > 0).all():
+        raise SettingsError(
+            f"boundaries should be ascending numbers that are finite and differ in {precision}, but they are "
+            f"{shorten(boundaries) or 'none at all'}."
+        )
+
+
+def quantiles(values: npt.NDArray[np.float64], count: int) -> npt.NDArray[np.float64]:
+    """So many boundaries that cut the values in parts of about equal size: the inner quantiles only.
+
+    >>> quantiles(np.arange(9.0), 3).tolist()
+    [2.0, 4.0, 6.0]
+    """
+    edges: npt.NDArray[np.float64] = np.quantile(values, np.linspace(0, 1, count + 2)[1:-1])
+    return edges
 
 
 def as_numbers(values: pl.Series, column: str) -> npt.NDArray[np.float64]:

@@ -68,9 +68,9 @@ class EncodedStore:
         return {feature.name: self._column(feature, table) for feature in features}
 
     def _column(self, feature: FittedFeature, table: pl.DataFrame | EventTable) -> Encoded:
-        if feature.column not in table.columns:
+        if not set(feature.columns) <= set(table.columns):
             return encode([feature], table)[feature.name]  # which says what is absent
-        path = self.folder / _key(feature, table[feature.column])
+        path = self.folder / _key(feature, [table[column] for column in feature.columns])
         if not path.exists():
             encoded = encode([feature], table)[feature.name]
             try:
@@ -97,8 +97,8 @@ class EncodedStore:
             total -= size
 
 
-def _key(feature: FittedFeature, values: pl.Series) -> str:
-    """A fingerprint of the values, and of the feature with all that it learnt."""
+def _key(feature: FittedFeature, columns: Sequence[pl.Series]) -> str:
+    """A fingerprint of the values of its columns, and of the feature with all that it learnt."""
     digest = hashlib.sha256()
     choice: Any = feature.choice
     plain = {"format": FORMAT, "polars": pl.__version__, "kind": feature.kind, "choice": dataclasses.asdict(choice)}
@@ -108,7 +108,8 @@ def _key(feature: FittedFeature, values: pl.Series) -> str:
         else:
             plain[name] = learnt
     digest.update(json.dumps(plain, sort_keys=True).encode())
-    _feed(digest, values)
+    for values in columns:
+        _feed(digest, values)
     return digest.hexdigest()
 
 

@@ -65,9 +65,7 @@ def sum_lists(
     which would take most of the time.
     """
     starts = lengths.cumsum(0) - lengths
-    return nn.functional.embedding_bag(
-        rows, vectors, starts, mode="sum", sparse=sparse, per_sample_weights=weights
-    )
+    return nn.functional.embedding_bag(rows, vectors, starts, mode="sum", sparse=sparse, per_sample_weights=weights)
 
 
 class PooledLists(EmbeddingTable):
@@ -134,7 +132,7 @@ class PooledHistory(nn.Module):
     def forward(self, lists: Tensor | Bag, shared: SharedVectors | None = None) -> Tensor:
         table = shared if shared is not None else self.table
         if table is None:
-            raise ValueError("A shared history needs the vectors of the items; encode queries by the model, not the tower.")
+            raise ValueError("A shared history needs the vectors of the items: encode queries by the model.")
         return self._of_bag(lists, table) if isinstance(lists, Bag) else self._of_padded(lists, table)
 
     def _of_bag(self, lists: Bag, table: EmbeddingTable | SharedVectors) -> Tensor:

@@ -11,7 +11,7 @@ from torch import Tensor
 
 from shortlist.features import Encoded, Numbers, RowLists, Rows
 
-__all__ = ["Bag", "Columns", "SharedHistory", "TowerInput", "list_places", "split_inputs"]
+__all__ = ["Bag", "Columns", "Gathered", "SharedHistory", "TowerInput", "list_places", "split_inputs"]
 
 
 class Bag(NamedTuple):
@@ -22,15 +22,18 @@ class Bag(NamedTuple):
     lengths: Tensor  # [B] int64
 
 
-class SharedHistory(NamedTuple):
-    """Histories of items that the item tower embeds: a value v > 1 of the lists stands for item v - FIRST_ROW here."""
-
-    lists: "Tensor | Bag"
-    items: "Mapping[str, TowerInput]"  # the item tower's inputs [U]
-
-
 # Rows: int64 [B]. Numbers: float32 [B, D]. Lists: a Bag in training, padded int64 [B, L] in a saved tower.
-TowerInput = Tensor | Bag | SharedHistory
+Gathered = Tensor | Bag
+
+
+class SharedHistory(NamedTuple):
+    """Histories of items that the item tower embeds: a row v of the lists stands for item v - FIRST_ROW here."""
+
+    lists: Gathered
+    items: Mapping[str, Gathered]  # the item tower's inputs [U]
+
+
+TowerInput = Gathered | SharedHistory
 
 
 class Columns:
@@ -67,9 +70,9 @@ class Columns:
         in_lists = sum(len(values) / max(len(offsets) - 1, 1) for offsets, values in self._lists.values())
         return sum(math.prod(column.shape[1:]) for column in self._flat.values()) + in_lists
 
-    def take(self, rows: Tensor) -> dict[str, TowerInput]:
+    def take(self, rows: Tensor) -> dict[str, Gathered]:
         """The inputs of a tower for these table rows [B] int64."""
-        taken: dict[str, TowerInput] = {}
+        taken: dict[str, Gathered] = {}
         for name, column in self._flat.items():
             values = column.index_select(0, rows)  # several times faster than column[rows]
             taken[name] = values if values.is_floating_point() else values.long()  # torch gathers fastest by int64
@@ -96,7 +99,7 @@ def list_places(starts: Tensor, lengths: Tensor) -> tuple[Tensor, Tensor]:
     return owner, torch.arange(len(owner), device=owner.device) + (starts - first).index_select(0, owner)
 
 
-def split_inputs(inputs: Mapping[str, TowerInput], sizes: int | list[int]) -> list[dict[str, TowerInput]]:
+def split_inputs(inputs: Mapping[str, Gathered], sizes: int | list[int]) -> list[dict[str, Gathered]]:
     """A tower's inputs for batches of these sizes, or of one size but for the last, that stand one after another.
 
     >>> [part["a"].tolist() for part in split_inputs({"a": torch.tensor([5, 6, 7])}, 2)]

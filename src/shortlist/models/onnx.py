@@ -44,7 +44,7 @@ def export_towers(model: TwoTower, weights_file: str, *, shared: torch.Tensor | 
     that it knows, in the order of its rows.
     """
     towers = {"query": model.query if shared is None else _with_table(model.query, shared), "item": model.item}
-    tensors = {f"{side}.{name}": tensor for side, tower in towers.items() for name, tensor in tower.state_dict().items()}
+    tensors = {f"{side}.{name}": held for side, tower in towers.items() for name, held in tower.state_dict().items()}
     weights = save({name: tensor.cpu().contiguous() for name, tensor in tensors.items()})
     query = _export(towers["query"], model.features.query)
     item = _export(model.item, model.features.item)

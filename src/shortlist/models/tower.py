@@ -57,7 +57,7 @@ class Tower(nn.Module):
         self.bias = nn.Linear(inputs, 1) if extra == "bias" else None
 
     def embed(self, features: Mapping[str, TowerInput], shared: SharedVectors | None = None) -> Tensor:
-        """The embeddings side by side [B, sum of widths]; `shared` are the vectors that a shared history points into."""
+        """The embeddings side by side [B, sum of widths]; a shared history points into the vectors of `shared`."""
         parts = []
         for name, embedding in zip(self.feature_names, self.embeddings, strict=True):
             given = features[name]

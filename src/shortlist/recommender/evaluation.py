@@ -10,6 +10,7 @@ from pydantic import TypeAdapter, ValidationError
 
 from shortlist.bundle import Bundle, OnnxTower
 from shortlist.data import Dataset, DataSource, Roles
+from shortlist.data.events import EventTable
 from shortlist.data.histories import Histories
 from shortlist.data.seen import Seen
 from shortlist.data.splits import split as cut
@@ -26,7 +27,7 @@ from shortlist.evaluation import (
     evaluate,
     popularity_scores,
 )
-from shortlist.features import encode
+from shortlist.features import encode, event_table
 from shortlist.recommender.histories import HistoryEncoder
 from shortlist.settings import Protocol
 from shortlist.settings.experiment import EvaluationSettings, SplitSettings
@@ -65,9 +66,10 @@ def evaluate_bundle(
             "or give later events with --data."
         )
     targets = Targets.of(split.test, one_query=not bundle.features.event)
+    asked = event_table(bundle.features.event, split.test, split)
     return assess(
         VectorScores(
-            _QueryVectors(bundle, split.test, targets, split.histories_before(split.test)), bundle.item_vectors
+            _QueryVectors(bundle, split.test, asked, targets, split.histories_before(split.test)), bundle.item_vectors
         ),
         data=split.test,
         split=split,
@@ -119,8 +121,9 @@ def _assess_events(bundle: Bundle, events: pl.DataFrame, protocol: Protocol) -> 
     targets = Targets.of(data, one_query=not bundle.features.event)
     seen = (bundle.seen or Seen(np.zeros(1, np.int64), np.zeros(0, np.int64))).for_users(data.num_users)
     counts = bundle.items["popularity"].to_numpy()
+    asked = event_table(bundle.features.event, data)
     model = evaluate(
-        VectorScores(_QueryVectors(bundle, data, targets, bundle.histories), bundle.item_vectors),
+        VectorScores(_QueryVectors(bundle, data, asked, targets, bundle.histories), bundle.item_vectors),
         targets,
         protocol=protocol,
         seen=seen,
@@ -152,15 +155,17 @@ def _ids_like(ids: pl.Series, dtype: pl.DataType) -> pl.Series:
 
 
 class _QueryVectors:
-    """The query vectors of the targets, by the saved tower."""
+    """The query vectors of the targets, by the saved tower; `asked` are the events as event features read them."""
 
-    def __init__(self, bundle: Bundle, data: Dataset, targets: Targets, histories: Histories | None) -> None:
+    def __init__(
+        self, bundle: Bundle, data: Dataset, asked: EventTable, targets: Targets, histories: Histories | None
+    ) -> None:
         self._features = bundle.features
         self._tower = OnnxTower(bundle.query_tower, bundle.weights, threads=0)
         self._histories = HistoryEncoder(bundle, histories)
         self._user_rows = targets.user_rows
         self._users = data.users[targets.user_rows]
-        self._events = data.events.take(targets.event_rows)
+        self._events = asked.take(targets.event_rows)
 
     def __call__(self, targets: npt.NDArray[np.int64]) -> npt.NDArray[np.float32]:
         users = encode(self._features.user, self._users[targets])

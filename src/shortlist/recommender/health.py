@@ -10,7 +10,7 @@ from shortlist.doctor import Health, vector_health
 from shortlist.doctor.health import MOST_QUERIES, SEED
 from shortlist.features import Encoded
 from shortlist.recommender.histories import HistoryEncoder
-from shortlist.recommender.query import NUMERIC, read_queries
+from shortlist.recommender.query import read_queries
 
 __all__ = ["bundle_health"]
 
@@ -60,7 +60,6 @@ def _unknown_item(bundle: Bundle) -> npt.NDArray[np.float32] | None:
     for feature in bundle.features.item:
         if feature.choice.missing == "error":
             return None
-        is_number = feature.kind in NUMERIC
-        encoded[feature.name] = feature.encode(pl.Series([None], dtype=pl.Float64 if is_number else pl.String))
+        encoded[feature.name] = feature.encode(pl.Series([None]))
     vector: npt.NDArray[np.float32] = OnnxTower(bundle.item_tower, bundle.weights)(encoded)[0]
     return vector

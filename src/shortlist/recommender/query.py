@@ -13,14 +13,14 @@ from shortlist.data import Roles
 from shortlist.data.tables import read_times
 from shortlist.data.text_columns import typed
 from shortlist.errors import DataError
-from shortlist.features import Encoded, FittedFeature, RowLists, encode
+from shortlist.features import Encoded, FittedFeature, RowLists, encode, last_column, values_of
 from shortlist.features.feature import as_text
 from shortlist.features.numeric import as_numbers
 from shortlist.recommender.answers import QueryKind
 
 __all__ = ["KINDS", "NUMERIC", "Queries", "columns_read", "read_queries", "table_of"]
 
-NUMERIC = {"bucketize", "normalize", "hour", "weekday"}
+NUMERIC = {"bucketize", "normalize", "hour", "weekday", "since"}
 PER_SECOND = {"s": 1, "ms": 1_000, "us": 1_000_000, "ns": 1_000_000_000}
 EPOCH = dt.datetime(1970, 1, 1, tzinfo=dt.UTC)
 KINDS: tuple[QueryKind, ...] = ("known", "features_only", "history", "fallback")
@@ -71,17 +71,19 @@ def read_queries(
     histories = histories or {}
     columns = columns_read(features, query_id)
     given = {c: table[c] if c in table.columns else pl.Series(c, [None] * table.height) for c in columns}
-    kinds_of = {c: {feature.kind for feature in features if feature.column == c} for c in columns}
+    kinds_of = {c: {feature.kind for feature in features if c in feature.columns} for c in columns}
     given = {c: _times(_numbers(values, kinds_of[c]), roles) for c, values in given.items()}
     filled = {column: values.is_null().to_numpy() for column, values in given.items()}
     whole = pl.DataFrame([_fill(values, users, user_rows, kinds_of[c]) for c, values in given.items()])
-    said = {feature.name: feature.known(whole[feature.column]) for feature in features}
+    said = {feature.name: feature.known(values_of(whole, feature.columns)) for feature in features}
     unknown = {c: np.zeros(table.height, np.bool_) for c in columns}
     for feature in features:
-        unknown[feature.column] |= ~filled[feature.column] & ~said[feature.name]
-    by_id = [said[feature.name] for feature in features if feature.column == query_id and feature.kind == "lookup"]
+        there = np.logical_and.reduce([whole[c].is_not_null().to_numpy() for c in feature.columns])
+        for column in feature.columns:
+            unknown[column] |= ~filled[column] & there & ~said[feature.name]
+    by_id = [said[f.name] for f in features if f.columns == (query_id,) and f.kind == "lookup"]
     nothing = np.zeros(table.height, np.bool_)
-    told = np.logical_or.reduce([nothing, *(said[f.name] for f in features if f.column != query_id)])
+    told = np.logical_or.reduce([nothing, *(said[f.name] for f in features if f.columns != (query_id,))])
     touched = np.logical_or.reduce([nothing, *(np.diff(lists.offsets) > 0 for lists in histories.values())])
     known = np.logical_and.reduce([trained, *(by_id or [told | touched])])
     kinds = np.select([known, told, touched], [0, 1, 2], 3)
@@ -92,7 +94,7 @@ def read_queries(
 
 def columns_read(features: Sequence[FittedFeature], query_id: str) -> list[str]:
     """What the model reads from a query: the user's id, and every column of a feature."""
-    return list(dict.fromkeys([query_id, *(feature.column for feature in features)]))
+    return list(dict.fromkeys([query_id, *(column for feature in features for column in feature.columns)]))
 
 
 def table_of(query: Mapping[str, Any]) -> pl.DataFrame:
@@ -144,8 +146,12 @@ def _seconds(text: str) -> float:
 
 
 def _times(values: pl.Series, roles: Roles) -> pl.Series:
-    """Numbers of the time column as the times that they were in the training's table; any other column as it is."""
-    if values.name != roles.time or roles.time_unit is None or not values.dtype.is_numeric():
+    """Numbers of the time, or of a user's last one, as the times that they were in the training's table; any other
+    column as it is.
+    """
+    if roles.time is None or roles.time_unit is None or not values.dtype.is_numeric():
+        return values
+    if values.name not in (roles.time, last_column(roles.time)):
         return values
     if values.dtype.is_integer():
         times = read_times(values.fill_null(0), f"The query's {values.name!r}", roles.time_unit)
@@ -165,6 +171,9 @@ def _fill(values: pl.Series, users: pl.DataFrame, user_rows: npt.NDArray[np.int6
     if kinds and kinds <= NUMERIC:
         numbers = np.where(values.is_null(), as_numbers(own, values.name), as_numbers(values, values.name))
         return pl.Series(values.name, numbers)
+    if kinds == {"vectors"} and values.dtype.is_nested() and own.dtype.is_nested():
+        lists = pl.List(pl.Float64)
+        return values.cast(lists).fill_null(own.cast(lists))
     if isinstance(values.dtype, pl.List) != isinstance(own.dtype, pl.List):
         raise DataError(
             f"The queries' {values.name!r} holds {values.dtype}, and the users table {own.dtype}; give it in that type."

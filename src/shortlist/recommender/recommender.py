@@ -68,7 +68,8 @@ class Recommender:
         `history` are ids of items touched since training, in this session say, the latest last: they count as seen. A
         model with a `History` reads them after those that the bundle keeps of the user. For a query of which nothing
         else is known the answer, flagged "history", is what such a model makes of them, or what is like them where
-        the model has none. Without a history it is what is popular, flagged "fallback".
+        the model has none. Without a history it is what is popular, flagged "fallback". That the user was active since
+        training a model with a `Since` hears from `last_<time>` in the query alone.
 
         With `exclude_seen` items that the user had touched before do not come back (a bundle without seen items
         knows only the history), nor do those in `exclude`, nor any but those in `allow` where it is given.

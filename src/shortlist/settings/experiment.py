@@ -14,7 +14,7 @@ from pydantic import BaseModel, BeforeValidator, ConfigDict, Field, PlainSeriali
 from shortlist.choice import explain
 from shortlist.data import ColdItems, DataSource, GivenParts, HeldOutUsers, LeaveLastOut, RandomSplit, TimeSplit
 from shortlist.errors import SettingsError, shorten
-from shortlist.features import FEATURE_KINDS, AnyFeature, Features
+from shortlist.features import FEATURE_KINDS, AnyFeature, Features, SentenceEncoder
 from shortlist.settings.evaluation import Protocol
 from shortlist.settings.model import TwoTowerSettings
 from shortlist.settings.training import (
@@ -83,19 +83,21 @@ def _read_feature(value: Any) -> Any:
     kinds = [kind for kind in FEATURE_KINDS if kind in value]
     if len(kinds) != 1:
         raise ValueError(f"a feature names one of {', '.join(FEATURE_KINDS)} with its column, but it is {dict(value)}.")
-    fields = {key: setting for key, setting in value.items() if key != kinds[0]}
-    settings = {field.name for field in dataclasses.fields(FEATURE_KINDS[kinds[0]])} - {"column"}
-    unknown = fields.keys() - settings
+    chosen = {key: setting for key, setting in value.items() if key != kinds[0]}
+    # The word gives the first field: the column, or the columns.
+    column, *settings = (field.name for field in dataclasses.fields(FEATURE_KINDS[kinds[0]]))
+    unknown = chosen.keys() - set(settings)
     if unknown:
         raise ValueError(f"{kinds[0]} has no setting {shorten(sorted(unknown))}.")
-    return FEATURE_KINDS[kinds[0]](column=value[kinds[0]], **fields)
+    return FEATURE_KINDS[kinds[0]](**{column: value[kinds[0]], **chosen})
 
 
 def _write_feature(feature: AnyFeature) -> dict[str, Any]:
-    chosen: dict[str, Any] = {feature.kind: feature.column}
-    for field in dataclasses.fields(feature):
+    column, *settings = dataclasses.fields(feature)
+    chosen: dict[str, Any] = {feature.kind: getattr(feature, column.name)}
+    for field in settings:
         value = getattr(feature, field.name)
-        if field.name != "column" and value != field.default:
+        if value != field.default:
             chosen[field.name] = value
     return chosen
 
@@ -115,6 +117,14 @@ class FeatureSettings(_Section):
         """The section that chooses these features."""
         choices = {"query": features.query, "item": features.item}
         return cls.model_validate({side: tuple(f.choice for f in fitted) for side, fitted in choices.items()})
+
+    def relative_to(self, folder: Path) -> Self:
+        """The same features, the folders of models of sentences taken from this one, and whole."""
+        whole = {
+            side: tuple(f.relative_to(folder) if isinstance(f, SentenceEncoder) else f for f in getattr(self, side))
+            for side in ("query", "item")
+        }
+        return self.model_copy(update=whole)
 
 
 class ModelSettings(_OneOf):
@@ -248,7 +258,8 @@ def load_experiment(path: str | Path) -> Experiment:
     except (OSError, UnicodeDecodeError, tomllib.TOMLDecodeError) as error:
         raise SettingsError(f"{file} cannot be read as an experiment in TOML: {error}.") from error
     experiment = Experiment.read(tables, str(file))
-    return experiment.model_copy(update={"data": experiment.data.relative_to(file.parent)})
+    whole = {section: getattr(experiment, section).relative_to(file.parent) for section in ("data", "features")}
+    return experiment.model_copy(update=whole)
 
 
 def preset_names() -> list[str]:

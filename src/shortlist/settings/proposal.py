@@ -13,6 +13,7 @@ import tomli_w
 from shortlist.data.dataset import Roles
 from shortlist.data.tables import KEYS, with_key
 from shortlist.errors import DataError, shorten
+from shortlist.features.vectors import read_vectors
 from shortlist.settings.experiment import RECIPE, preset_tables
 from shortlist.settings.proposed_time import PER_SECOND, find_time, is_time_name, unit_of
 
@@ -249,6 +250,14 @@ def _features(frame: pl.DataFrame, taken: Sequence[str], table: str, doubts: lis
                 f"{column!r} of the {table} is left out: it holds {values.filter(beyond)[0]}, which no feature reads. "
                 "Correct it or leave it missing, and add the column to the features."
             )
+            continue
+        if isinstance(values.dtype, pl.Array) or (isinstance(values.dtype, pl.List) and values.dtype.inner.is_float()):
+            try:
+                read_vectors(frame[column], column)
+            except DataError as error:
+                doubts.append(f"{column!r} of the {table} is left out: {error}")
+            else:
+                yield {"vectors": column, "scaling": "unit"}
             continue
         distinct = None if values.dtype.is_nested() else values.n_unique()
         if distinct == 1:

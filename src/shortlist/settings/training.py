@@ -196,6 +196,9 @@ class Training:
     with a `decay` it falls to nothing over the rest, evenly ("linear") or along half a cosine. A falling rate ends in
     weights that need no averaging; it makes `epochs` a choice that matters.
 
+    With a `half_life` an event weighs half as much for every so many seconds that it lies before the latest one
+    (weights that the data has are multiplied): what people want moves, and a model is asked about what comes next.
+
     `precision="bfloat16"` makes the products of towers and loss in bfloat16, about twice as fast where the processor or
     the GPU has it; weights, softmax and the optimiser stay float32, and so does every validation. `device="auto"` takes
     a GPU where there is one.
@@ -210,6 +213,7 @@ class Training:
     refit: bool = False
     decay: Literal["none", "linear", "cosine"] = "none"
     warmup: Share = 0.0
+    half_life: PositiveNumber | None = None
     seed: Seed = 0
     precision: Literal["float32", "bfloat16"] = "float32"
     device: Literal["auto", "cpu", "cuda"] = "auto"

@@ -4,7 +4,7 @@ import dataclasses
 import functools
 import itertools
 import math
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from typing import NamedTuple
 
 import numpy as np
@@ -15,10 +15,11 @@ from torch import Tensor
 from shortlist.data import Dataset
 from shortlist.data.events import EventTable
 from shortlist.data.histories import Histories, touched_before
+from shortlist.data.recency import weights_by_recency
 from shortlist.features import EncodedStore, Features, FittedFeature
 from shortlist.features.lists import FIRST_ROW
 from shortlist.losses import Positives
-from shortlist.models.inputs import Bag, Columns, SharedHistory, TowerInput, split_inputs
+from shortlist.models.inputs import Bag, Columns, Gathered, SharedHistory, TowerInput, split_inputs
 from shortlist.settings.training import SampledNegatives
 from shortlist.training.histories import HistoryInputs
 from shortlist.training.negatives import KnownPositives, NegativeSampler
@@ -39,8 +40,8 @@ class Batch:
     column among these; `user_rows` [B] says who asks and `item_rows` [U] which items stand there.
     """
 
-    query_inputs: dict[str, TowerInput]
-    item_inputs: dict[str, TowerInput]
+    query_inputs: Mapping[str, TowerInput]
+    item_inputs: Mapping[str, Gathered]
     positives: Positives
     user_rows: Tensor
     item_rows: Tensor
@@ -81,7 +82,7 @@ class Tables:
         return torch.arange(self.num_items, device=self.device)
 
     @functools.cached_property
-    def item_inputs(self) -> dict[str, TowerInput]:
+    def item_inputs(self) -> dict[str, Gathered]:
         """The item tower's inputs for the whole catalogue."""
         return self.items.take(self.item_rows)
 
@@ -89,14 +90,16 @@ class Tables:
 class Events:
     """The events of one part of a split over shared tables, encoded once.
 
-    A batch scores its queries against its own unique items, or against the `whole_catalogue`.
+    A batch scores its queries against its own unique items, or against the `whole_catalogue`. `table` are the events as
+    event features read them (`event_table`), where these read more than the events' own columns.
 
     `histories` are what history features read: what users had touched before these events; None where no feature does.
     With `own_histories` they are made of these very events, so that a query's history leaves out the item that it asks
     for, wherever it stands there. With `in_time` too it ends before the moment of the event instead, and the item stays
     in it where it was touched before, as it will when the model is used.
 
-    `negatives` are drawn for each batch besides its own items; `known` are taken out of each row's candidates.
+    `negatives` are drawn for each batch besides its own items; `known` are taken out of each row's candidates. Events
+    weigh half as much for every `half_life` seconds before the latest one.
     """
 
     def __init__(
@@ -110,12 +113,14 @@ class Events:
         in_time: bool = False,
         negatives: NegativeSampler | None = None,
         known: KnownPositives | None = None,
+        half_life: float | None = None,
+        table: EventTable | None = None,
     ) -> None:
         self.tables = tables
         self.whole_catalogue = whole_catalogue
         self.negatives = negatives
         self.known = known
-        self.columns = tables.encode(tables.features.event, data.events)
+        self.columns = tables.encode(tables.features.event, data.events if table is None else table)
         self.histories: HistoryInputs | None = None
         self._own_histories = own_histories
         self._before: dict[str, Tensor] | None = None
@@ -132,18 +137,18 @@ class Events:
                 }
         self.user_rows = torch.from_numpy(data.user_rows).to(tables.device)
         self.item_rows = torch.from_numpy(data.item_rows).to(tables.device)
-        weights = data.weights
+        weights = data.weights if half_life is None else weights_by_recency(data, half_life)
         self.weights = None if weights is None else torch.from_numpy(weights).to(tables.device)
 
     def __len__(self) -> int:
         return len(self.user_rows)
 
-    def query_inputs(self, rows: Tensor) -> dict[str, TowerInput]:
+    def query_inputs(self, rows: Tensor) -> Mapping[str, TowerInput]:
         """The query tower's inputs for these events [B]."""
         users, items = self.user_rows.index_select(0, rows), self.item_rows.index_select(0, rows)
         return self._with_shared_items(self._inputs_of(users, items, rows))
 
-    def _inputs_of(self, users: Tensor, items: Tensor, rows: Tensor) -> dict[str, TowerInput]:
+    def _inputs_of(self, users: Tensor, items: Tensor, rows: Tensor) -> dict[str, Gathered]:
         inputs = {**self.tables.users.take(users), **self.columns.take(rows)}
         if self.histories is None:
             return inputs
@@ -152,14 +157,12 @@ class Events:
         before = {name: counts.index_select(0, rows) for name, counts in self._before.items()}
         return inputs | self.histories.take(users, before=before)
 
-    def _with_shared_items(self, inputs: dict[str, TowerInput]) -> dict[str, TowerInput]:
+    def _with_shared_items(self, inputs: Mapping[str, Gathered]) -> Mapping[str, TowerInput]:
         """The same, where a history is shared with the items that it points into: those of this batch, or all items."""
-        for feature in self.tables.features.history:
-            if feature.choice.shared:
-                inputs = inputs | {feature.name: self._shared(inputs[feature.name])}
-        return inputs
+        shared = [feature.name for feature in self.tables.features.history if feature.choice.shared]
+        return {**inputs, **{name: self._shared(inputs[name]) for name in shared}}
 
-    def _shared(self, lists: TowerInput) -> SharedHistory:
+    def _shared(self, lists: Gathered) -> SharedHistory:
         if not isinstance(lists, Bag):  # padded, where nothing may hang on what stands in a batch
             return SharedHistory(lists, self.tables.item_inputs)
         items, place = torch.unique(lists.rows - FIRST_ROW, return_inverse=True)
@@ -222,7 +225,8 @@ class Events:
                 log_q=None if log_q is None else log_q.index_select(0, items.rows[place]),
                 masked=None if self.known is None else self.known.among(of_users, owns[place], columns),
             )
-            yield Batch(self._with_shared_items(queries[place]), items.inputs[place], positives, of_users, items.rows[place])
+            inputs = self._with_shared_items(queries[place])
+            yield Batch(inputs, items.inputs[place], positives, of_users, items.rows[place])
 
     def batch(self, rows: Tensor, log_q: Tensor | None) -> Batch:
         """The one batch of these events [B]."""
@@ -262,7 +266,7 @@ class _Items(NamedTuple):
     """The items of each of several batches, and each event's own among them."""
 
     rows: Sequence[Tensor]  # [U] each
-    inputs: Sequence[dict[str, TowerInput]]
+    inputs: Sequence[Mapping[str, Gathered]]
     column: Sequence[Tensor]  # [B] each
     counts: Sequence[Tensor] | None  # [U] each
 

@@ -11,7 +11,7 @@ from torch import Tensor
 from shortlist.data.histories import Histories
 from shortlist.features import FittedHistory
 from shortlist.features.lists import FIRST_ROW, UNKNOWN_ROW
-from shortlist.models.inputs import Bag, TowerInput, list_places
+from shortlist.models.inputs import Bag, Gathered, list_places
 
 __all__ = ["HistoryInputs"]
 
@@ -48,13 +48,13 @@ class HistoryInputs:
 
     def take(
         self, user_rows: Tensor, *, before: Mapping[str, Tensor] | None = None, held_out: Tensor | None = None
-    ) -> dict[str, TowerInput]:
+    ) -> dict[str, Gathered]:
         """The inputs for queries [B] of these users.
 
         `before` says for each feature how many entries of each user's history [B] there were by then, None for all of
         them; `held_out` [B] is the item that is no part of each one's history.
         """
-        taken: dict[str, TowerInput] = {}
+        taken: dict[str, Gathered] = {}
         starts = self._offsets.index_select(0, user_rows)
         whole = self._offsets.index_select(0, user_rows + 1)
         for place, (feature, row_of) in enumerate(zip(self._features, self._rows, strict=True)):

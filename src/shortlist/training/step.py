@@ -11,6 +11,7 @@ from torch import Tensor
 
 from shortlist.losses import Masked, Positives
 from shortlist.models import Bag, EmbeddingTable, SharedHistory, TowerInput, TwoTower
+from shortlist.models.inputs import Gathered
 from shortlist.training.batches import Batch
 from shortlist.training.optimizers import Optimizer
 
@@ -124,25 +125,26 @@ def tensors_of(batch: Batch) -> list[Tensor]:
 def _map_tensors(batch: Batch, change: Callable[[Tensor], Tensor]) -> Batch:
     """The batch with every tensor put through `change`; its lists must be padded."""
 
-    def change_inputs(inputs: Mapping[str, TowerInput]) -> dict[str, TowerInput]:
-        return {name: change_input(value) for name, value in inputs.items()}
+    def change_gathered(inputs: Mapping[str, Gathered]) -> dict[str, Gathered]:
+        return {name: change_lists(value) for name, value in inputs.items()}
+
+    def change_lists(value: Gathered) -> Tensor:
+        if isinstance(value, Bag):
+            raise ValueError("A batch of fixed shape holds padded lists, but here are some of any length.")
+        return change(value)
 
     def change_input(value: TowerInput) -> TowerInput:
-        match value:
-            case SharedHistory(lists, items):
-                return SharedHistory(change_input(lists), change_inputs(items))  # type: ignore[arg-type]
-            case Bag():
-                raise ValueError("A batch of fixed shape holds padded lists, but here is one of any length.")
-            case _:
-                return change(value)
+        if isinstance(value, SharedHistory):
+            return SharedHistory(change_lists(value.lists), change_gathered(value.items))
+        return change_lists(value)
 
     def change_some(tensor: Tensor | None) -> Tensor | None:
         return None if tensor is None else change(tensor)
 
     positives, masked = batch.positives, batch.positives.masked
     return Batch(
-        query_inputs=change_inputs(batch.query_inputs),
-        item_inputs=change_inputs(batch.item_inputs),
+        query_inputs={name: change_input(value) for name, value in batch.query_inputs.items()},
+        item_inputs=change_gathered(batch.item_inputs),
         positives=Positives(
             column=change(positives.column),
             counts=change_some(positives.counts),
