@@ -78,6 +78,16 @@ def test_the_guides_commands_run_one_after_the_other(folder: Path) -> None:
     assert lists.group_by("query_row").len()["len"].max() == 5
 
 
+def test_a_report_examines_the_users_own_tables_and_says_how_to_repeat_the_run(folder: Path) -> None:
+    run("train", "clicks.parquet", "--items", "items.parquet", "--epochs", "1", "--out", "mine", "--quiet")
+    run("report", "mine")
+    page = (folder / "mine" / "report.html").read_text("utf-8")
+    assert "The doctor found " in page
+    assert "shortlist train experiment.toml --out again" in page
+    assert "validations and refits included" in page
+    assert "came from Python" not in page
+
+
 def test_the_guides_python_runs(folder: Path, capsys: pytest.CaptureFixture[str]) -> None:
     import runpy
 

@@ -254,6 +254,15 @@ class TestOddRuns:
         run = trained_run("films", {**EXPERIMENT, "data": {"source": None}}, evaluation(), history())
         assert "no command can repeat this run" in read(run).parts["repeat"]
 
+    def test_tables_of_ones_own_are_read_again(self) -> None:
+        run = trained_run("films", {**EXPERIMENT, "data": {"interactions": "clicks.csv"}}, evaluation(), history())
+        assert "shortlist train experiment.toml --out again" in read(run).parts["repeat"]
+
+    def test_a_refit_costs_time_too(self) -> None:
+        # Four epochs of 2 s with 0.5 s of validation each, and 6 s of refit.
+        run = trained_run("films", EXPERIMENT, evaluation(), history(), refit_seconds=6.0)
+        assert run.best.costs[0].seconds == 16.0
+
 
 class TestChecks:
     def test_findings_and_health_are_shown_with_what_to_do_and_grave_ones_at_the_top(self) -> None:

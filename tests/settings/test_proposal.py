@@ -152,6 +152,31 @@ def test_a_gap_counts_as_the_numbers_do_that_are_no_times(unit: Literal["s", "ms
     )
 
 
+def test_events_that_come_back_to_an_item_are_a_doubt_about_the_evaluation() -> None:
+    # Users 0 to 3 buy tea a day apart, user 0 once more: 1 of 5 events comes back. Twice at one moment is no return.
+    days = [0, 1, 2, 3, 4, 4]
+    clicks = {"user": [0, 1, 2, 3, 0, 0], "sku": ["tea"] * 6,
+              "at": [dt.datetime(2026, 1, 1) + dt.timedelta(days=day) for day in days]}  # fmt: skip
+    frames = {"interactions": pl.DataFrame(clicks)}
+    doubts = propose({"interactions": frames["interactions"].head(5)}, {}, {}).doubts["evaluation"]
+    assert len(doubts) == 1
+    assert doubts[0].startswith("20 % of the events come back to an item of their user.")
+    assert propose(frames, {}, {}).doubts["evaluation"][0].startswith("17 % of the events")
+    assert propose({"interactions": frames["interactions"].head(4)}, {}, {}).doubts["evaluation"] == []
+
+
+def test_a_column_that_may_be_a_weight_is_one_doubt_not_two() -> None:
+    _, of_data, of_features = proposed(
+        {"user": [1, 1, 2], "sku": list("abb"), "quantity": [1, 2, 1], "page": [3, 4, 5]}
+    )
+    assert sum("'quantity'" in doubt for doubt in of_data) == 1
+    assert [doubt.partition(" of")[0] for doubt in of_features] == ["'page'"]
+
+
+def test_an_empty_table_is_written_without_gaps() -> None:
+    assert "loss = { full_softmax = {} }" in propose(tables(9, 3), {}, {}).to_toml()
+
+
 def test_without_times_who_asks_is_read_too() -> None:
     frames = {name: frame.drop("at") for name, frame in tables(5, 3).items()}
     found = propose(frames, {}, {}).tables

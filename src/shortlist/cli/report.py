@@ -95,6 +95,7 @@ def _read_run(path: Path, name: str, *, examined: bool) -> "ReportedRun":
             bundle.evaluation,
             bundle.history,
             parameters=_num_weights(bundle),
+            refit_seconds=bundle.data.get("refit_seconds", 0.0),
             notes=bundle.data.get("notes", ()),
         )
     else:
@@ -131,11 +132,11 @@ def _num_weights(bundle: "Bundle") -> int | None:
 
 def _examine(run: "ReportedRun", bundle: "Bundle | None") -> "Checks":
     """What the doctor says about a run's data and vectors, or why it could not look."""
-    from shortlist.report import Checks, setting
+    from shortlist.report import Checks
 
     findings: list[dict[str, str]] | str
     try:
-        if setting(run.experiment, "data.source") is None:
+        if run.from_python:
             raise DataError("it came from Python, and no file names it.")
         experiment = sl.Experiment.read(dict(run.experiment), f"the settings of {run.name}")
         findings = [finding.to_json() for finding in sl.doctor.examine_experiment(experiment)]

@@ -233,6 +233,7 @@ def _describe(run: Run) -> dict[str, Any]:
     return {
         "fingerprint": run.split.fingerprint,
         "validation_joined": run.split.is_joined,
+        "refit_seconds": run.refit_seconds,
         "roles": dataclasses.asdict(train.roles),
         "train_events": train.num_events,
         "users": train.num_users,

@@ -106,6 +106,7 @@ def time_part(run: ReportedRun) -> Blocks:
     peaks = [cost.peak_memory_mib for _, _, cost in costs if cost.peak_memory_mib is not None]
     memory = f"at most {max(peaks):,.0f} MiB of memory" if peaks else "memory was not measured"
     seeds = count(len(costs), "training")
+    included = "validations and refits" if setting(run.experiment, "training.schedule.refit") else "validations"
     head = ["Training", "Seconds", "Of these validation", "Epochs", "Peak MiB"]
     kept = [place for place in range(len(head)) if any(row[place] for row in rows)]
     shown = table(
@@ -114,7 +115,7 @@ def time_part(run: ReportedRun) -> Blocks:
         [[row[place] for place in kept] for row in rows],
     )
     return [
-        paragraph(f"{seeds} in {_duration(total)}, validations included; {memory}."),
+        paragraph(f"{seeds} in {_duration(total)}, {included} included; {memory}."),
         folded("Each training", shown),
     ]
 
@@ -139,7 +140,7 @@ def notes_part(run: ReportedRun) -> Blocks:
 
 def repeat_part(run: ReportedRun) -> Blocks:
     """The commands that make the run and the page again."""
-    if setting(run.experiment, "data.source") is None:
+    if run.from_python:
         return [paragraph("The data came from Python, so that no command can repeat this run.")]
     words = ["shortlist", run.kind, "experiment.toml"]
     if run.kind == "compare":

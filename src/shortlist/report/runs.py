@@ -106,6 +106,11 @@ class ReportedRun:
     checks: Checks = Checks()
 
     @property
+    def from_python(self) -> bool:
+        """Whether the data has no name by which a command could read it again, neither a data set's nor tables."""
+        return all(setting(self.experiment, f"data.{key}") is None for key in ("source", "interactions"))
+
+    @property
     def best(self) -> Model:
         """The model with the highest mean of the decisive metric."""
         return max(self.models, key=lambda model: model.mean(self.decisive) or 0.0)
@@ -128,9 +133,12 @@ def trained_run(
     history: Sequence[Any],
     *,
     parameters: int | None = None,
+    refit_seconds: float = 0.0,
     notes: Sequence[str] = (),
 ) -> ReportedRun:
     """A run of `shortlist train` from its bundle's tables; `name` says in errors which one it is.
+
+    `refit_seconds` is what a second training took, which the history does not know.
 
     Raises `DataError` where a table lacks something or holds something else.
     """
@@ -147,7 +155,7 @@ def trained_run(
         name="the model" if layers is None else f"the model {layers}",
         seeds=(seed if isinstance(seed, int) else 0,),
         metrics=(found.metrics,),
-        costs=(Cost(parameters, training + validation, len(epochs), validation),),
+        costs=(Cost(parameters, training + validation + refit_seconds, len(epochs), validation),),
         curves=(curve,),
         intervals=found.intervals,
         slices=tuple(found.slices),

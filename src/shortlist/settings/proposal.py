@@ -44,6 +44,8 @@ FOR_MANY_ITEMS = {"in_batch_softmax": {"uniform_negatives": 8_192, "log_q": True
 MOST_ROWS_DENSE = 200_000
 OF_HISTORIES = {"width": 128, "pooling": "sqrt", "dropout": 0.5, "forget": 0.3}
 HOUR, DAY = 3_600.0, 86_400.0  # seconds
+# From this share of events on that come back to an item, it matters whether seen items may be found again.
+MANY_REPEATS = 0.05
 # The least share of the events that should have a history.
 WITH_HISTORY = 0.1
 HIGHEST = float(np.finfo(np.float32).max)
@@ -75,7 +77,7 @@ def propose(
     time's unit), None or absent where they should be found. Raises `DataError` where no column can be the query's or
     the item's id.
     """
-    doubts: dict[str, list[str]] = {"data": [], "split": [], "features": []}
+    doubts: dict[str, list[str]] = {"data": [], "split": [], "features": [], "evaluation": []}
     found = _roles(frames, roles, doubts["data"])
     keys = {"items": found.item_id, "users": found.query_id}
     frames = {name: with_key(frame, keys[name]) if name in keys else frame for name, frame in frames.items()}
@@ -101,6 +103,7 @@ def propose(
         recipe["training"]["loss"] = copy.deepcopy(FOR_MANY_ITEMS)
     if num_items + sizes["users"] > MOST_ROWS_DENSE:
         recipe["training"]["optimizer"] = {"lazy_adam": recipe["training"]["optimizer"]["adamw"]}
+    doubts["evaluation"] += _about_repeats(frames["interactions"], found)
     named = {role: column for role, column in dataclasses.asdict(found).items() if column is not None}
     return Proposal(
         {
@@ -127,7 +130,7 @@ def _roles(frames: Mapping[str, pl.DataFrame], given: Mapping[str, str | None], 
     doubts.extend(
         f"{column!r} may be a weight: add weight = {column!r} to roles if more of it means more interest."
         for column in events.columns
-        if _plain(column) in WEIGHT_NAMES and events[column].dtype.is_numeric() and column != given.get("weight")
+        if _may_be_weight(events[column]) and column != given.get("weight")
     )
     unit: Any = given.get("time_unit")
     return Roles(query_id=query, item_id=item, label=label, time=time, weight=given.get("weight"), time_unit=unit)
@@ -193,6 +196,7 @@ def _of_users(frames: Mapping[str, pl.DataFrame], roles: Roles, doubts: list[str
         f"{column!r} of the interactions is left out: add it to query only if it is known before the item is."
         for column in frames["interactions"].columns
         if column not in (roles.query_id, roles.item_id, roles.time, roles.weight)
+        and not _may_be_weight(frames["interactions"][column])
     )
     users = frames.get("users")
     if users is None:
@@ -203,6 +207,20 @@ def _of_users(frames: Mapping[str, pl.DataFrame], roles: Roles, doubts: list[str
 def _of_items(frames: Mapping[str, pl.DataFrame], roles: Roles, doubts: list[str]) -> list[Feature]:
     items = frames.get("items")
     return [] if items is None else list(_features(items, [roles.item_id], "items", doubts))
+
+
+def _about_repeats(events: pl.DataFrame, roles: Roles) -> list[str]:
+    """What to say where many events come back to an item at another time, and the lists would leave these out."""
+    pair = [roles.query_id, roles.item_id]
+    apart = events.select([*pair, roles.time]).n_unique() if roles.time in events.columns else events.height
+    repeats = apart - events.select(pair).n_unique()
+    if repeats < MANY_REPEATS * events.height or not repeats:
+        return []
+    return [
+        f'{100 * repeats / events.height:.0f} % of the events come back to an item of their user. seen = "excluded" '
+        "keeps such items off the lists, so that those of the test, which are ranked all the same, have fewer rivals; "
+        'where people should find again what they had, as in a shop, write seen = "included".'
+    ]
 
 
 def _gap(events: pl.DataFrame, roles: Roles, doubts: list[str]) -> dict[str, float]:
@@ -303,6 +321,10 @@ def _may_be_id(column: pl.Series) -> bool:
     return column.dtype == pl.String or column.dtype.is_integer()
 
 
+def _may_be_weight(column: pl.Series) -> bool:
+    return _plain(column.name) in WEIGHT_NAMES and column.dtype.is_numeric()
+
+
 def _plain(name: str) -> str:
     return re.sub(r"[^a-z0-9]", "", name.lower())
 
@@ -327,7 +349,8 @@ def _lines(section: Mapping[str, Any]) -> str:
 
 def _inline(value: Any) -> str:
     if isinstance(value, Mapping):
-        return "{ " + ", ".join(f"{_key(key)} = {_inline(inner)}" for key, inner in value.items()) + " }"
+        inside = ", ".join(f"{_key(key)} = {_inline(inner)}" for key, inner in value.items())
+        return f"{{ {inside} }}" if inside else "{}"
     if isinstance(value, list):
         return "[" + ", ".join(map(_inline, value)) + "]"
     return tomli_w.dumps({"value": value}).removeprefix("value = ").rstrip("\n")
