@@ -57,11 +57,15 @@ if TYPE_CHECKING:
         PairwiseHinge,
         Protocol,
         RowwiseAdagrad,
+        Space,
         Training,
+        default_space,
         load_experiment,
         load_preset,
+        load_space,
         propose,
     )
+    from shortlist.tuning import Tuned, tune
 
 __all__ = [
     "Adagrad",
@@ -89,15 +93,18 @@ __all__ = [
     "Recommender",
     "RowwiseAdagrad",
     "Run",
+    "Space",
     "Split",
     "Text",
     "Training",
+    "Tuned",
     "TwoTower",
     "Weekday",
     "bundle_health",
     "compare",
     "datasets",
     "decisive_metric",
+    "default_space",
     "describe",
     "doctor",
     "errors",
@@ -106,6 +113,7 @@ __all__ = [
     "load_bundle",
     "load_experiment",
     "load_preset",
+    "load_space",
     "propose",
     "read_table",
     "recommend_file",
@@ -120,6 +128,7 @@ __all__ = [
     "synthetic",
     "tracking",
     "train",
+    "tune",
 ]
 
 _HOMES = {
@@ -170,17 +179,21 @@ _HOMES = {
         "PairwiseHinge",
         "Protocol",
         "RowwiseAdagrad",
+        "Space",
         "Training",
+        "default_space",
         "load_experiment",
         "load_preset",
+        "load_space",
         "propose",
     ],
+    "tuning": ["Tuned", "tune"],
 }
 _HOME_OF = {name: f"shortlist.{room}" for room, names in _HOMES.items() for name in names}
 # Rooms that need more than the core install, and the extra that brings it.
 _EXTRAS = {
     f"shortlist.{room}": ("train", ["torch", "onnx", "onnxscript", "scipy"])
-    for room in ("models", "experiment", "comparison")
+    for room in ("models", "experiment", "comparison", "tuning")
 }
 
 
