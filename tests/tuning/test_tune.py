@@ -13,7 +13,7 @@ from searched import GOOD, METRIC, NOTHING, WORLD, base, rates, space, timeless
 
 import shortlist as sl
 from shortlist.atomic import locked
-from shortlist.errors import DataError, SettingsError, TuningError
+from shortlist.errors import SettingsError, TuningError
 from shortlist.training import Epoch
 from shortlist.tuning.progress import SearchBar
 from shortlist.tuning.sampler import SampledByPlace
@@ -223,10 +223,22 @@ class TestTrialsThatEnd:
         assert set(failed["model.two_tower.normalize"]) == {"false"}
         assert all("the model needs normalize = true" in error for error in failed["error"])
 
-    def test_what_is_wrong_with_the_data_ends_the_search(self) -> None:
-        unknown = base(features={"query": [{"lookup": "shoe_size"}]})
-        with pytest.raises(DataError, match="shoe_size"):
-            tune(space(), 3, unknown)
+    def test_a_feature_that_its_column_refuses_fails_a_trial(self) -> None:
+        ages = pl.Series([None if row == 3 else float(row) for row in range(DATA.num_users)])
+        data = sl.Dataset(
+            DATA.interactions,
+            items=DATA.items,
+            users=DATA.users.with_columns(age=ages),
+            query_id="user_id",
+            item_id="item_id",
+            time="time",
+        )
+        aged = base(features={"query": [{"lookup": "user_id"}, {"normalize": "age"}]})
+        searched = {"features": {"query": {"normalize_age": {"missing": {"choices": ["mean", "error"]}}}}}
+        found = sl.tune(aged, sl.Space.read(searched, "space.toml"), trials=5, data=data, progress=False)
+        failed = found.trials.filter(state="failed")
+        assert set(failed["features.query.normalize_age.missing"]) == {"error"}
+        assert all("Column 'age' has 1 missing values, the first in row 3" in error for error in failed["error"])
 
     def test_the_median_prunes_what_promises_little(self) -> None:
         found = tune(rates(*[GOOD + 0.001 * n for n in range(5)], *[NOTHING * n for n in range(1, 6)]), 16)

@@ -14,6 +14,7 @@ from shortlist.tuning.progress import SearchBar
 from shortlist.tuning.sampler import SampledByPlace
 from shortlist.tuning.study import STUDY, begun, open_study
 
+pytestmark = pytest.mark.slow  # each starts two processes that load torch
 FOREVER = 100_000
 
 

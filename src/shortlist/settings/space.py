@@ -168,14 +168,14 @@ class Space:
 
     def _features(self, experiment: Experiment, side: str, changes: Mapping[str, Any]) -> list[dict[str, Any]]:
         """One side's features, those that are named with their changes."""
-        tables = experiment.tables()["features"][side]
-        named = {feature_name(f): table for f, table in zip(getattr(experiment.features, side), tables, strict=True)}
-        unknown = changes.keys() - named.keys()
+        names = [feature_name(feature) for feature in getattr(experiment.features, side)]
+        unknown = changes.keys() - set(names)
         if unknown:
             raise SettingsError(
-                f"{self.where}: features.{side} has no {sorted(unknown)[0]!r}; it has {shorten(named, 20)}."
+                f"{self.where}: features.{side} has no {sorted(unknown)[0]!r}; it has {shorten(names, 20)}."
             )
-        return [{**table, **changes.get(name, {})} for name, table in named.items()]
+        tables = experiment.tables()["features"][side]
+        return [{**table, **changes.get(name, {})} for name, table in zip(names, tables, strict=True)]
 
 
 def load_space(path: str | Path) -> Space:

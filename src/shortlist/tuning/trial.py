@@ -8,7 +8,7 @@ import optuna
 import torch
 from optuna.trial import TrialState
 
-from shortlist.errors import CollapsedError, DivergedError, SettingsError
+from shortlist.errors import ShortlistError
 from shortlist.experiment import Run, run_experiment
 from shortlist.settings import Experiment
 from shortlist.training import Epoch
@@ -19,8 +19,9 @@ __all__ = ["Hear", "work"]
 
 # Is told of a trial's place, its epoch, and how many epochs it may have.
 Hear = Callable[[int, Epoch, int], None]
-# What ends a trial and not the search: numbers that diverge, and a model too large for the memory.
-FAILURES = (DivergedError, CollapsedError, MemoryError, torch.OutOfMemoryError)
+# What ends a trial and not the search, which may be hours old: numbers that diverge, values that cannot be together,
+# a feature that its column refuses, a model too large for the memory.
+FAILURES = (ShortlistError, MemoryError, torch.OutOfMemoryError)
 
 
 def work(
@@ -46,26 +47,20 @@ def work(
 def _run(search: Search, study: optuna.Study, trial: optuna.Trial, place: int, hear: Hear) -> None:
     started = time.perf_counter()
     search.draw(trial)
+    trial.set_user_attr("seed", search.seed + place)
     trial.set_user_attr("threads", torch.get_num_threads())
-    value, state, error = None, TrialState.COMPLETE, ""
+    value, state = None, TrialState.COMPLETE
     try:
-        experiment = search.experiment_of(trial.params, place)
-    except SettingsError as refusal:
-        state, error = TrialState.FAIL, str(refusal)
+        run = _train(search, search.experiment_of(trial.params, place), trial, place, hear)
+    except optuna.TrialPruned:
+        state = TrialState.PRUNED
+    except FAILURES as failure:
+        state = TrialState.FAIL
+        trial.set_user_attr("error", str(failure) or type(failure).__name__)
     else:
-        trial.set_user_attr("seed", experiment.training.schedule.seed)
-        try:
-            run = _train(search, experiment, trial, place, hear)
-        except optuna.TrialPruned:
-            state = TrialState.PRUNED
-        except FAILURES as failure:
-            state, error = TrialState.FAIL, str(failure) or type(failure).__name__
-        else:
-            value = run.history.curve(search.metric)[run.history.best_epoch]
-            trial.set_user_attr("epoch", run.history.best_epoch)
+        value = run.history.curve(search.metric)[run.history.best_epoch]
+        trial.set_user_attr("epoch", run.history.best_epoch)
     trial.set_user_attr("seconds", time.perf_counter() - started)
-    if state == TrialState.FAIL:
-        trial.set_user_attr("error", error)
     study.tell(trial, value, state)
 
 

@@ -91,8 +91,8 @@ def tune(
 
     `pruning` "median" ends a trial whose best validation so far lies below the median of the others at the same share
     of their epochs; "halving" lets the best third go on at a ninth of the epochs and at a third; "none" ends none. A
-    trial that diverges, collapses, runs out of memory, or whose values cannot be together has failed, and the search
-    goes on.
+    trial that diverges, collapses, runs out of memory, or whose values cannot be together or go with the data has
+    failed, and the search goes on.
 
     With a `folder` the study is written there as it goes, and the same search in the same folder goes on where it was
     cut off, until it has `trials` in all; one worker then comes to what it would have come to. `workers` are processes
