@@ -13,6 +13,7 @@ BUILT_IN = {
     "MissingExtraError": ImportError,
     "SettingsError": ValueError,
     "TrackingError": OSError,
+    "TuningError": RuntimeError,
     "UnknownIdError": KeyError,
 }
 

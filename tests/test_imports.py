@@ -7,7 +7,7 @@ import pytest
 
 import shortlist as sl
 
-HEAVY = ("pydantic", "polars", "numpy", "torch", "onnxruntime")
+HEAVY = ("pydantic", "polars", "numpy", "torch", "onnxruntime", "optuna")
 WITHOUT_TORCH = (
     "errors", "atomic", "choice", "data", "features", "settings", "metrics", "index", "baselines", "evaluation",
     "bundle", "doctor", "recommender", "report", "cli.main",
@@ -54,13 +54,17 @@ def test_every_public_name_can_be_had() -> None:
         sl.nothing  # noqa: B018
 
 
-def test_a_missing_extra_names_the_install_command() -> None:
+@pytest.mark.parametrize(
+    ("library", "name", "extra"),
+    [("torch", "TwoTower", "train"), ("torch", "tune", "train"), ("optuna", "tune", "tune")],
+)
+def test_a_missing_extra_names_the_install_command(library: str, name: str, extra: str) -> None:
     code = (
         "import importlib.util as util, sys\n"
         "found = util.find_spec\n"
-        "util.find_spec = lambda name, *a: None if name == 'torch' else found(name, *a)\n"
+        f"util.find_spec = lambda name, *a: None if name == {library!r} else found(name, *a)\n"
         "import shortlist\n"
-        "try:\n    shortlist.TwoTower\nexcept ImportError as error:\n    print(error)"
+        f"try:\n    shortlist.{name}\nexcept ImportError as error:\n    print(error)"
     )
     printed = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True).stdout
-    assert "needs torch, which is not installed. Install it with: pip install 'shortlist[train]'" in printed
+    assert f"needs {library}, which is not installed. Install it with: pip install 'shortlist[{extra}]'" in printed

@@ -61,11 +61,15 @@ if TYPE_CHECKING:
         PairwiseHinge,
         Protocol,
         RowwiseAdagrad,
+        Space,
         Training,
+        default_space,
         load_experiment,
         load_preset,
+        load_space,
         propose,
     )
+    from shortlist.tuning import Tuned, tune
 
 __all__ = [
     "Adagrad",
@@ -96,9 +100,11 @@ __all__ = [
     "Run",
     "SentenceEncoder",
     "Since",
+    "Space",
     "Split",
     "Text",
     "Training",
+    "Tuned",
     "TwoTower",
     "Vectors",
     "Weekday",
@@ -106,6 +112,7 @@ __all__ = [
     "compare",
     "datasets",
     "decisive_metric",
+    "default_space",
     "describe",
     "doctor",
     "errors",
@@ -114,6 +121,7 @@ __all__ = [
     "load_bundle",
     "load_experiment",
     "load_preset",
+    "load_space",
     "propose",
     "read_table",
     "recommend_file",
@@ -128,6 +136,7 @@ __all__ = [
     "synthetic",
     "tracking",
     "train",
+    "tune",
 ]
 
 _HOMES = {
@@ -182,17 +191,21 @@ _HOMES = {
         "PairwiseHinge",
         "Protocol",
         "RowwiseAdagrad",
+        "Space",
         "Training",
+        "default_space",
         "load_experiment",
         "load_preset",
+        "load_space",
         "propose",
     ],
+    "tuning": ["Tuned", "tune"],
 }
 _HOME_OF = {name: f"shortlist.{room}" for room, names in _HOMES.items() for name in names}
 # Rooms that need more than the core install, and the extra that brings it.
 _EXTRAS = {
     f"shortlist.{room}": ("train", ["torch", "onnx", "onnxscript", "scipy"])
-    for room in ("models", "experiment", "comparison")
+    for room in ("models", "experiment", "comparison", "tuning")
 }
 
 

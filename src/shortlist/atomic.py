@@ -1,4 +1,4 @@
-"""Files and folders that appear whole or not at all, whenever the process dies."""
+"""Files and folders that appear whole or not at all, whenever the process dies, and the lock of one."""
 
 import glob
 import os
@@ -8,8 +8,13 @@ import tempfile
 from collections.abc import Iterable, Iterator
 from contextlib import contextmanager, suppress
 from pathlib import Path
+from typing import BinaryIO
 
-__all__ = ["made_folder", "naming", "new_file", "new_folder", "remove_drafts", "write_file"]
+from shortlist.errors import SettingsError
+
+__all__ = ["LOCK", "locked", "made_folder", "naming", "new_file", "new_folder", "remove_drafts", "write_file"]
+
+LOCK = ".lock"
 
 
 @contextmanager
@@ -83,6 +88,36 @@ def made_folder(path: Path) -> Iterator[None]:
         for folder in made:
             with suppress(OSError):  # never made, or not empty
                 folder.rmdir()
+
+
+@contextmanager
+def locked(folder: Path, what: str) -> Iterator[None]:
+    """Nobody else does such work in the folder; the lock goes with the process, however it ends.
+
+    Raises `SettingsError` where somebody does, calling the work by `what`.
+    """
+    path = folder / LOCK
+    with path.open("ab") as file:
+        try:
+            _lock(file)
+        except OSError as error:
+            raise SettingsError(f"Another {what} is at work in {folder}. Wait until it has ended.") from error
+        try:
+            yield
+        finally:
+            path.unlink(missing_ok=True)
+
+
+def _lock(file: BinaryIO) -> None:
+    """Take the file for this process alone, or raise `OSError` at once."""
+    try:
+        import fcntl
+    except ImportError:  # Windows
+        import msvcrt
+
+        msvcrt.locking(file.fileno(), msvcrt.LK_NBLCK, 1)  # type: ignore[attr-defined]
+    else:
+        fcntl.flock(file, fcntl.LOCK_EX | fcntl.LOCK_NB)
 
 
 def remove_drafts(folder: Path, names: Iterable[str]) -> None:

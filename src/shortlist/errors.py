@@ -9,6 +9,7 @@ ShortlistError
 ├── CollapsedError (ArithmeticError) scores that cannot tell items apart
 ├── BundleError (ValueError)        a bundle that is damaged, missing or already there
 ├── CheckpointError (ValueError)    a checkpoint that is damaged, or another training's
+├── TuningError (RuntimeError)      a search without a trial that finished, or with a worker that did not
 ├── TrackingError (OSError)         a tracking service that could not be told of a run
 └── MissingExtraError (ImportError) a part of shortlist that is not installed
 
@@ -29,6 +30,7 @@ __all__ = [
     "SettingsError",
     "ShortlistError",
     "TrackingError",
+    "TuningError",
     "UnknownIdError",
     "first_line",
     "require_extra",
@@ -77,6 +79,10 @@ class CheckpointError(ShortlistError, ValueError):
 
 class TrackingError(ShortlistError, OSError):
     """A tracking service could not be told of a run."""
+
+
+class TuningError(ShortlistError, RuntimeError):
+    """A search in which no trial finished, or whose worker ended with an error."""
 
 
 class MissingExtraError(ShortlistError, ImportError):

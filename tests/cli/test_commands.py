@@ -233,8 +233,8 @@ def test_debug_shows_the_traceback(monkeypatch: pytest.MonkeyPatch) -> None:
 def test_every_command_has_help_that_ends_with_a_command_that_parses() -> None:
     commands = typer.main.get_group(app).commands
     assert set(commands) == {
-        "fetch", "init", "preset", "describe", "doctor", "health", "train", "compare", "report", "evaluate",
-        "recommend", "similar",
+        "fetch", "init", "preset", "describe", "doctor", "health", "train", "compare", "space", "tune", "report",
+        "evaluate", "recommend", "similar",
     }  # fmt: skip
     for name in commands:
         last = _run(name, "--help").strip().splitlines()[-1]

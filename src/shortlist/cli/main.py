@@ -6,7 +6,7 @@ from typing import Annotated
 
 import typer
 
-from shortlist.cli import answers, data, doctor, report, training
+from shortlist.cli import answers, data, doctor, report, training, tuning
 from shortlist.errors import SettingsError, ShortlistError
 
 __all__ = ["app", "main"]
@@ -19,7 +19,7 @@ app = typer.Typer(
     pretty_exceptions_enable=False,
     context_settings={"help_option_names": ["-h", "--help"]},
 )
-for group in (data.commands, doctor.commands, training.commands, report.commands, answers.commands):
+for group in (data.commands, doctor.commands, training.commands, tuning.commands, report.commands, answers.commands):
     app.registered_commands.extend(group.registered_commands)
 
 

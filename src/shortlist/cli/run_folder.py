@@ -6,10 +6,10 @@ import shutil
 from collections.abc import Iterator, Sequence
 from contextlib import ExitStack, contextmanager
 from pathlib import Path
-from typing import Any, BinaryIO
+from typing import Any
 
 import shortlist as sl
-from shortlist.atomic import made_folder, remove_drafts, write_file
+from shortlist.atomic import LOCK, locked, made_folder, remove_drafts, write_file
 from shortlist.errors import SettingsError
 
 __all__ = [
@@ -18,6 +18,7 @@ __all__ = [
     "SETTINGS",
     "TENSORBOARD",
     "checkpointing_in",
+    "folder_of_now",
     "output_folder",
     "remove_checkpoints",
     "start_run",
@@ -26,9 +27,14 @@ __all__ = [
 
 # What a run's folder holds: the settings as used, the other choices of the command, an epoch a line, …
 SETTINGS, CHOICES, HISTORY = "experiment.toml", "choices.json", "history.jsonl"
-CHECKPOINT, BUNDLE, TENSORBOARD, LOCK = "checkpoint.safetensors", "bundle", "tensorboard", ".lock"
+CHECKPOINT, BUNDLE, TENSORBOARD = "checkpoint.safetensors", "bundle", "tensorboard"
 # What is there before anything was trained.
 BEFORE_TRAINING = {SETTINGS, CHOICES, TENSORBOARD, LOCK}
+
+
+def folder_of_now() -> Path:
+    """The folder for what a command writes where none was named."""
+    return Path("runs") / dt.datetime.now().strftime("%Y-%m-%d-%H%M%S")
 
 
 @contextmanager
@@ -38,11 +44,11 @@ def output_folder(out: Path | None) -> Iterator[Path]:
     Where the work fails before anything was trained, all that was made goes again. Raises `SettingsError` where the
     folder holds something already, for results are never written over, and where it cannot be made.
     """
-    folder = out or Path("runs") / dt.datetime.now().strftime("%Y-%m-%d-%H%M%S")
+    folder = out or folder_of_now()
     with ExitStack() as stack:
         try:
             if folder.exists() and (not folder.is_dir() or any(folder.iterdir())):
-                cut_off = (folder / SETTINGS).exists() and not (folder / BUNDLE).exists()
+                cut_off = (folder / CHOICES).exists() and not (folder / BUNDLE).exists()
                 hint = f", or go on with --resume {folder}" if cut_off else ""
                 raise SettingsError(f"{folder} is there already and not empty. Name a new folder with --out{hint}.")
             stack.enter_context(made_folder(folder))
@@ -62,7 +68,7 @@ def start_run(
     out: Path | None, experiment: "sl.Experiment", *, without_history: bool, track: Sequence[str]
 ) -> Iterator[Path]:
     """The locked folder of a new run, with its settings and choices written down."""
-    with output_folder(out) as folder, _locked(folder):
+    with output_folder(out) as folder, locked(folder, "training"):
         write_file(folder / SETTINGS, experiment.to_toml().encode())
         choices = {"without_history": without_history, "track": list(track)}
         write_file(folder / CHOICES, json.dumps(choices).encode())
@@ -77,7 +83,7 @@ def take_up_run(folder: Path) -> Iterator[tuple["sl.Experiment", dict[str, Any]]
     """
     if not (folder / SETTINGS).is_file():
         raise SettingsError(f"{folder} holds no {SETTINGS}, so it is no run to resume. Name the folder of one.")
-    with _locked(folder):
+    with locked(folder, "training"):
         if (folder / BUNDLE).exists():
             remove_checkpoints(checkpointing_in(folder))  # the run was killed between the two
             raise SettingsError(f"{folder} is finished: its bundle is there. Train anew with another --out.")
@@ -88,33 +94,6 @@ def take_up_run(folder: Path) -> Iterator[tuple["sl.Experiment", dict[str, Any]]
         if (folder / CHOICES).is_file():
             choices |= json.loads((folder / CHOICES).read_text("utf-8"))
         yield sl.load_experiment(folder / SETTINGS), choices
-
-
-@contextmanager
-def _locked(folder: Path) -> Iterator[None]:
-    """Nobody else trains in the folder; the lock goes with the process, however it ends."""
-    path = folder / LOCK
-    with path.open("ab") as file:
-        try:
-            _lock(file)
-        except OSError as error:
-            raise SettingsError(f"Another training is at work in {folder}. Wait until it has ended.") from error
-        try:
-            yield
-        finally:
-            path.unlink(missing_ok=True)
-
-
-def _lock(file: BinaryIO) -> None:
-    """Take the file for this process alone, or raise `OSError` at once."""
-    try:
-        import fcntl
-    except ImportError:  # Windows
-        import msvcrt
-
-        msvcrt.locking(file.fileno(), msvcrt.LK_NBLCK, 1)  # type: ignore[attr-defined]
-    else:
-        fcntl.flock(file, fcntl.LOCK_EX | fcntl.LOCK_NB)
 
 
 def checkpointing_in(folder: Path) -> "sl.Checkpointing":

@@ -4,6 +4,8 @@ from shortlist.settings.evaluation import Protocol, parse_metric
 from shortlist.settings.experiment import RECIPE, Experiment, load_experiment, load_preset, merge, preset_names
 from shortlist.settings.model import TwoTowerSettings
 from shortlist.settings.proposal import Proposal, propose
+from shortlist.settings.ranges import Choices, Range
+from shortlist.settings.space import Space, default_space, load_space
 from shortlist.settings.training import (
     Adagrad,
     AdamW,
@@ -30,6 +32,7 @@ __all__ = [
     "AnyOptimizer",
     "Bpr",
     "Checkpointing",
+    "Choices",
     "CosineContrastive",
     "Experiment",
     "FullSoftmax",
@@ -38,12 +41,16 @@ __all__ = [
     "PairwiseHinge",
     "Proposal",
     "Protocol",
+    "Range",
     "RowwiseAdagrad",
     "SampledNegatives",
+    "Space",
     "Training",
     "TwoTowerSettings",
+    "default_space",
     "load_experiment",
     "load_preset",
+    "load_space",
     "merge",
     "parse_metric",
     "preset_names",

@@ -209,8 +209,8 @@ class Experiment(_Section):
         """The experiment as a file."""
         return tomli_w.dumps(self.tables())
 
-    def override(self, changes: Mapping[str, Any]) -> Self:
-        """The experiment with some keys changed, in nested tables; checked anew.
+    def override(self, changes: Mapping[str, Any], where: str = "the changed experiment") -> Self:
+        """The experiment with some keys changed, in nested tables; checked anew. `where` names the changes in errors.
 
         Where one of several kinds is named, such as the optimiser, naming another kind replaces it.
 
@@ -219,7 +219,7 @@ class Experiment(_Section):
         >>> load_preset("tutorial").override({"training": {"optimizer": {"adamw": {}}}}).training.optimizer.chosen
         AdamW(learning_rate=0.001, weight_decay=0.01, beta1=0.9, beta2=0.999, epsilon=1e-08)
         """
-        return type(self).read(_lay_over(type(self), self.tables(), changes), "the changed experiment")
+        return type(self).read(_lay_over(type(self), self.tables(), changes), where)
 
 
 def _lay_over(section: type[BaseModel], base: Mapping[str, Any], changes: Mapping[str, Any]) -> dict[str, Any]:

@@ -8,13 +8,13 @@ from typing import Any
 
 import numpy as np
 import polars as pl
-import tomli_w
 
 from shortlist.data.dataset import Roles
 from shortlist.data.tables import KEYS, with_key
 from shortlist.errors import DataError, shorten
 from shortlist.features.vectors import read_vectors
 from shortlist.settings.experiment import RECIPE, preset_tables
+from shortlist.settings.inline import inline, key_of
 from shortlist.settings.proposed_time import PER_SECOND, find_time, is_time_name, unit_of
 
 __all__ = ["Proposal", "propose"]
@@ -340,21 +340,8 @@ def _lines(section: Mapping[str, Any]) -> str:
     lines = []
     for key, value in section.items():
         if isinstance(value, list) and value and isinstance(value[0], Mapping):
-            entries = "".join(f"    {_inline(entry)},\n" for entry in value)
-            lines.append(f"{_key(key)} = [\n{entries}]\n")
+            entries = "".join(f"    {inline(entry)},\n" for entry in value)
+            lines.append(f"{key_of(key)} = [\n{entries}]\n")
         else:
-            lines.append(f"{_key(key)} = {_inline(value)}\n")
+            lines.append(f"{key_of(key)} = {inline(value)}\n")
     return "".join(lines)
-
-
-def _inline(value: Any) -> str:
-    if isinstance(value, Mapping):
-        inside = ", ".join(f"{_key(key)} = {_inline(inner)}" for key, inner in value.items())
-        return f"{{ {inside} }}" if inside else "{}"
-    if isinstance(value, list):
-        return "[" + ", ".join(map(_inline, value)) + "]"
-    return tomli_w.dumps({"value": value}).removeprefix("value = ").rstrip("\n")
-
-
-def _key(name: str) -> str:
-    return tomli_w.dumps({name: 0}).removesuffix(" = 0\n")
