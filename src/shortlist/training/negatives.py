@@ -4,7 +4,7 @@ import torch
 from torch import Tensor
 
 from shortlist.data.seen import Seen
-from shortlist.losses import Masked
+from shortlist.losses import Pairs
 from shortlist.models.inputs import list_places
 from shortlist.settings.training import SampledNegatives
 
@@ -64,7 +64,7 @@ class KnownPositives:
         self._items = torch.from_numpy(seen.item_rows).to(device)
         self._column_of = torch.full((num_items,), -1, device=device)
 
-    def among(self, users: Tensor, own_items: Tensor, candidates: Tensor | None) -> Masked:
+    def among(self, users: Tensor, own_items: Tensor, candidates: Tensor | None) -> Pairs:
         """The pairs of a row and a column to leave out, for rows [P] of these users.
 
         `candidates` [U] are the item rows of the columns, None where they are the whole catalogue; a row's own item
@@ -81,4 +81,4 @@ class KnownPositives:
             column = self._column_of.index_select(0, items)
             self._column_of[candidates] = -1
             kept &= column >= 0
-        return Masked(row[kept], column[kept])
+        return Pairs(row[kept], column[kept])

@@ -9,7 +9,7 @@ from typing import Literal
 import torch
 from torch import Tensor
 
-from shortlist.losses import Masked, Positives
+from shortlist.losses import Pairs, Positives
 from shortlist.models import EmbeddingTable, TowerInput, TwoTower
 from shortlist.training.batches import Batch
 from shortlist.training.optimizers import Optimizer
@@ -139,7 +139,7 @@ def _map_tensors(batch: Batch, change: Callable[[Tensor], Tensor]) -> Batch:
             counts=change_some(positives.counts),
             weights=change_some(positives.weights),
             log_q=change_some(positives.log_q),
-            masked=None if masked is None else Masked(change(masked.row), change(masked.column)),
+            masked=None if masked is None else Pairs(change(masked.row), change(masked.column)),
         ),
         user_rows=change(batch.user_rows),
         item_rows=change(batch.item_rows),
