@@ -159,7 +159,7 @@ class LossConformance:
         torch.testing.assert_close(torch.autograd.grad(value, vectors), torch.autograd.grad(one_by_one, vectors))
 
     def test_scores_of_masked_candidates_change_neither_loss_nor_gradients(self) -> None:
-        """Row r alone has a 1 in dimension D + r, so that what an item has there moves its score with this row alone."""
+        """Row r alone has a 1 in dimension D + r, so that what an item has there moves that row's score alone."""
 
         @settings(deadline=None, max_examples=25)
         @given(seed=st.integers(0, 2**32), tile=st.sampled_from([1, 3, 1_024]), scale=st.sampled_from([1.0, 30.0]))

@@ -266,8 +266,8 @@ def test_what_is_shown_beside_log_q_counts_as_in_the_full_softmax_in_expectation
     drawn = torch.multinomial(share, 20_000 * 8, replacement=True, generator=torch.Generator().manual_seed(0))
     shown = Pairs(torch.tensor([0]), torch.tensor([2]))
     total = 0.0
-    for others in drawn.view(-1, 800).split(1):  # 200 batches of 800
-        counts = torch.bincount(others[0], minlength=4)
+    for others in drawn.view(200, 800):
+        counts = torch.bincount(others, minlength=4)
         batch = Positives(torch.tensor([0]), counts, log_q=share.log(), shown=shown)
         loss = in_batch_softmax(ONE, scores.unsqueeze(1), batch).item()
         total += math.exp(loss + scores[0].item()) / share[0].item() / 800

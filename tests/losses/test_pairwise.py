@@ -48,7 +48,7 @@ def test_cosine_contrastive_by_hand() -> None:
 
 
 def test_shown_items_are_negatives_once_more_by_hand() -> None:
-    # Item a, twice there, lies 1 above the own item and item c 2 below; c was shown too: (2 · 2 + (1 + w) · 0) / (3 + w).
+    # Item a, twice there, lies 1 above the own item and item c 2 below; c was shown too: 2 · 2 over 2 + 1 + w.
     batch = dataclasses.replace(POSITIVES, shown=Pairs(torch.tensor([0]), torch.tensor([2])))
     assert pairwise_hinge(QUERY, ITEMS, batch).item() == pytest.approx(4 / 4)
     assert pairwise_hinge(QUERY, ITEMS, batch, shown_weight=0.2).item() == pytest.approx(4 / 3.2)

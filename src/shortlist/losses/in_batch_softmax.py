@@ -37,11 +37,11 @@ def in_batch_softmax(
     row. "mean" divides by the sum of the weights, so that the learning rate need not change with the batch or the
     weights' scale; "sum" does not divide. `label_smoothing` is that of `tiled_softmax`, over the different items.
 
-    With `hard_negatives` only that many of a row's other items stay, those with the largest terms n_u exp(s_u − log q_u)
-    of the sum: mining sees scores after temperature, log-q and accidental hits, as TensorFlow Recommenders orders it,
-    and an item that stands there several times takes one place with all its copies. The sum is then no estimate of the
-    one over the catalogue, so that log-q decides which candidates are hard rather than correct for how they were drawn.
-    The copies of a row's own item stay with it, unless they are removed.
+    With `hard_negatives` only that many of a row's other items stay, those with the largest terms n_u exp(s_u − log
+    q_u) of the sum: mining sees scores after temperature, log-q and accidental hits, as TensorFlow Recommenders orders
+    it, and an item that stands there several times takes one place with all its copies. The sum is then no estimate of
+    the one over the catalogue, so that log-q decides which candidates are hard rather than correct for how they were
+    drawn. The copies of a row's own item stay with it, unless they are removed.
 
     What was shown with an event and not touched (`positives.shown`) is no sample, and its scores are not corrected: it
     adds `shown_weight` · exp(s_j) to its row's sum, beside what j adds where it was drawn too. With `log_q` the terms
@@ -66,7 +66,9 @@ def in_batch_softmax(
     if positives.log_q is not None:
         log_q = positives.log_q.to(weights.dtype)
         # An item that can stand in no batch has a log-q of -inf: with a count of 0 it is no candidate all the same.
-        column_bias = -log_q if column_bias is None else torch.where(column_bias == -torch.inf, column_bias, column_bias - log_q)
+        column_bias = (
+            -log_q if column_bias is None else torch.where(column_bias == -torch.inf, column_bias, column_bias - log_q)
+        )
     loss = tiled_softmax(
         queries,
         items,

@@ -149,9 +149,7 @@ def _of_pairs(
     )
 
 
-def _of_rows(
-    negatives: _Negatives, times: Tensor, scores: Callable[[], Tensor], own: Tensor
-) -> tuple[Tensor, Tensor]:
+def _of_rows(negatives: _Negatives, times: Tensor, scores: Callable[[], Tensor], own: Tensor) -> tuple[Tensor, Tensor]:
     given = scores()
     times = functional.pad(times, (0, given.shape[1] - len(times)), value=negatives.shown_weight)
     counts = torch.where(given != -torch.inf, times, 0).scatter_(1, own, 0.0)  # [T, C] how often each is a negative

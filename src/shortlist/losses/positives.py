@@ -25,9 +25,10 @@ class Positives:
     `column` [P] int64 says which of the items is each positive's own. `counts` [U] says how many times each item stands
     among the candidates of every row, None for once each; an item of count 0 is nobody's candidate but by `shown`.
     `weights` [P] multiplies each positive's loss; `log_q` [U] is the log of the probability with which each item comes
-    to stand there. `masked` names the columns that are no candidates of some rows, such as what the same user touched at
-    other times; `shown` those that are candidates of some rows once more than the counts say, whatever was drawn: what
-    was shown with the event and not touched. A pair stands in one of the two at most, and a row's own item in neither.
+    to stand there. `masked` names the columns that are no candidates of some rows, such as what the same user touched
+    at other times; `shown` those that are candidates of some rows once more than the counts say, whatever was drawn:
+    what was shown with the event and not touched. A pair stands in one of the two at most, and a row's own item in
+    neither.
     """
 
     column: Tensor

@@ -136,7 +136,7 @@ class _Tiles:
         starts = range(0, len(queries), max(height, 1))
         self._tiles = [slice(start, min(start + height, len(queries))) for start in starts]
         self._masked = None if masked is None else _ByTile(self._tiles, masked.row, masked.column)
-        self.shown = None if shown is None else _ByTile(self._tiles, shown.row, shown.column, column)
+        self.shown = None if shown is None or column is None else _ByTile(self._tiles, shown.row, shown.column, column)
 
     def __iter__(self) -> Iterator[slice]:
         return iter(self._tiles)

@@ -16,11 +16,11 @@ from shortlist.data import Dataset
 from shortlist.data.events import EventTable
 from shortlist.data.histories import Histories, touched_before
 from shortlist.features import EncodedStore, Features, FittedFeature
-from shortlist.losses import Positives
+from shortlist.losses import Pairs, Positives
 from shortlist.models.inputs import Columns, TowerInput, split_inputs
 from shortlist.settings.training import SampledNegatives
 from shortlist.training.histories import HistoryInputs
-from shortlist.training.negatives import KnownPositives, NegativeSampler
+from shortlist.training.negatives import KnownPositives, NegativeSampler, ShownItems
 
 __all__ = ["Batch", "Events", "Tables", "unique_in_batches"]
 
@@ -95,7 +95,8 @@ class Events:
     for, wherever it stands there. With `in_time` too it ends before the moment of the event instead, and the item stays
     in it where it was touched before, as it will when the model is used.
 
-    `negatives` are drawn for each batch besides its own items; `known` are taken out of each row's candidates.
+    `negatives` are drawn for each batch besides its own items; what was `shown` with an event is a candidate of that
+    event alone. `known` says what users touched, which is taken out of their rows' candidates with `remove_known`.
     """
 
     def __init__(
@@ -108,12 +109,16 @@ class Events:
         own_histories: bool = False,
         in_time: bool = False,
         negatives: NegativeSampler | None = None,
+        shown: ShownItems | None = None,
         known: KnownPositives | None = None,
+        remove_known: bool = True,
     ) -> None:
         self.tables = tables
         self.whole_catalogue = whole_catalogue
         self.negatives = negatives
+        self.shown = shown
         self.known = known
+        self.remove_known = remove_known
         self.columns = tables.encode(tables.features.event, data.events)
         self.histories: HistoryInputs | None = None
         self._own_histories = own_histories
@@ -191,21 +196,26 @@ class Events:
         GPU is waited for a few times in all.
         """
         users, own = self.user_rows.index_select(0, rows), self.item_rows.index_select(0, rows)
+        shown = None if self.shown is None else self.shown.take(rows)
         if self.whole_catalogue:
-            items = self._whole_catalogue(own, batch_size)
+            items = self._whole_catalogue(own, batch_size, shown)
         else:
-            items = self._items_of_batches(own, batch_size, draws or torch.Generator())
+            items = self._items_of_batches(own, batch_size, draws or torch.Generator(), shown)
         owns = torch.split(own, batch_size)
         weights = None if self.weights is None else torch.split(self.weights.index_select(0, rows), batch_size)
         queries = split_inputs(self._inputs_of(users, own, rows), batch_size)
         for place, of_users in enumerate(torch.split(users, batch_size)):
             columns = None if self.whole_catalogue else items.rows[place]
+            masked = None
+            if self.known is not None and self.remove_known:
+                masked = self.known.among(of_users, owns[place], columns)
             positives = Positives(
                 column=items.column[place],
                 counts=None if items.counts is None else items.counts[place],
                 weights=None if weights is None else weights[place],
                 log_q=None if log_q is None else log_q.index_select(0, items.rows[place]),
-                masked=None if self.known is None else self.known.among(of_users, owns[place], columns),
+                masked=masked,
+                shown=None if items.shown is None else _without(items.shown[place], masked, len(items.rows[place])),
             )
             yield Batch(queries[place], items.inputs[place], positives, of_users, items.rows[place])
 
@@ -213,27 +223,42 @@ class Events:
         """The one batch of these events [B]."""
         return next(self.batches(rows, len(rows), log_q))
 
-    def _whole_catalogue(self, own: Tensor, batch_size: int) -> "_Items":
+    def _whole_catalogue(self, own: Tensor, batch_size: int, shown: Pairs | None) -> "_Items":
         columns = torch.split(own, batch_size)
         rows, inputs = [self.tables.item_rows] * len(columns), [self.tables.item_inputs] * len(columns)
-        return _Items(rows, inputs, columns, None)
+        return _Items(rows, inputs, columns, None, _split_pairs(shown, batch_size, len(columns)))
 
-    def _items_of_batches(self, own: Tensor, batch_size: int, draws: torch.Generator) -> "_Items":
-        batch = torch.arange(len(own), device=own.device) // batch_size
-        values = own
+    def _items_of_batches(self, own: Tensor, batch_size: int, draws: torch.Generator, shown: Pairs | None) -> "_Items":
+        values, batch = [own], [torch.arange(len(own), device=own.device) // batch_size]
         if self.negatives is not None and len(own):
             drawn = self.negatives.draw(math.ceil(len(own) / batch_size), draws)  # [batches, M]
-            values = torch.cat([own, drawn.flatten()])
-            batch = torch.cat([batch, torch.arange(len(drawn), device=own.device).repeat_interleave(drawn.shape[1])])
-        step = WIDTH_STEP if self.tables.fixed_shapes else None
-        rows, column, counts, sizes = unique_in_batches(values, batch, self.tables.num_items, width_step=step)
-        inputs = split_inputs(self.tables.items.take(rows), sizes)
+            values.append(drawn.flatten())
+            batch.append(torch.arange(len(drawn), device=own.device).repeat_interleave(drawn.shape[1]))
+        if shown is not None:
+            values.append(shown.column)
+            batch.append(shown.row // batch_size)
+        rows, column, counts, sizes = unique_in_batches(
+            torch.cat(values),
+            torch.cat(batch),
+            self.tables.num_items,
+            width_step=WIDTH_STEP if self.tables.fixed_shapes else None,
+            num_uncounted=0 if shown is None else len(shown.column),
+        )
         columns = torch.split(column[: len(own)], batch_size)
-        return _Items(torch.split(rows, sizes), inputs, columns, torch.split(counts, sizes))
+        if shown is not None:
+            shown = Pairs(shown.row, column[len(column) - len(shown.column) :])
+        return _Items(
+            torch.split(rows, sizes),
+            split_inputs(self.tables.items.take(rows), sizes),
+            columns,
+            torch.split(counts, sizes),
+            _split_pairs(shown, batch_size, len(columns)),
+        )
 
     def _gathered_together(self, batch_size: int) -> int:
         """For how many batches to gather at once; the longer the lists, the fewer."""
-        items = batch_size + (0 if self.negatives is None else self.negatives.size)
+        of_shown = 0.0 if self.shown is None else self.shown.numbers_per_row
+        items = batch_size * (1 + of_shown) + (0 if self.negatives is None else self.negatives.size)
         items = max(items, WIDTH_STEP) if self.tables.fixed_shapes else items
         of_histories = 0.0 if self.histories is None else self.histories.numbers_per_row
         of_queries = batch_size * (self.columns.numbers_per_row + self.tables.users.numbers_per_row + of_histories)
@@ -250,15 +275,34 @@ class _Items(NamedTuple):
     inputs: Sequence[dict[str, TowerInput]]
     column: Sequence[Tensor]  # [B] each
     counts: Sequence[Tensor] | None  # [U] each
+    shown: Sequence[Pairs] | None
+
+
+def _split_pairs(pairs: Pairs | None, batch_size: int, num_batches: int) -> list[Pairs] | None:
+    """Pairs whose rows go on from batch to batch, for each batch those of its own rows."""
+    if pairs is None:
+        return None
+    sizes = torch.bincount(pairs.row // batch_size, minlength=num_batches).tolist()
+    rows, columns = torch.split(pairs.row % batch_size, sizes), torch.split(pairs.column, sizes)
+    return [Pairs(*of_batch) for of_batch in zip(rows, columns, strict=True)]
+
+
+def _without(pairs: Pairs, masked: Pairs | None, num_columns: int) -> Pairs:
+    """The pairs that are not masked."""
+    if masked is None:
+        return pairs
+    stay = ~torch.isin(pairs.row * num_columns + pairs.column, masked.row * num_columns + masked.column)
+    return Pairs(pairs.row[stay], pairs.column[stay])
 
 
 def unique_in_batches(
-    values: Tensor, batch: Tensor, num_values: int, *, width_step: int | None = None
+    values: Tensor, batch: Tensor, num_values: int, *, width_step: int | None = None, num_uncounted: int = 0
 ) -> tuple[Tensor, Tensor, Tensor, list[int]]:
     """The different values of each batch: `values` [R] lie in [0, num_values), `batch` [R] is where each belongs.
 
     Given are the different values, batch after batch and ascending in each; which of its batch's each value is [R]; how
-    often each different one stands in its batch; and how many different ones each batch has.
+    often each different one stands in its batch; and how many different ones each batch has. The last `num_uncounted`
+    values are among them, but count 0 times.
 
     With `width_step` every batch has the most that any has, rounded up to a multiple of the step so that it seldom
     changes from one call to the next; what a batch lacks is filled up with its lowest value, standing there 0 times.
@@ -267,6 +311,8 @@ def unique_in_batches(
     (tensor([5, 7, 3]), tensor([1, 0, 1, 0, 0]), tensor([1, 2, 2]), [2, 1])
     """
     keys, place, counts = torch.unique(batch * num_values + values, return_inverse=True, return_counts=True)
+    if num_uncounted:
+        counts = torch.bincount(place[: len(place) - num_uncounted], minlength=len(keys))
     unique, batch_of_unique = keys % num_values, keys // num_values
     sizes = torch.bincount(batch_of_unique)
     first = sizes.cumsum(0) - sizes  # where each batch's different values begin

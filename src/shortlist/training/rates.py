@@ -1,0 +1,62 @@
+"""How many of the pairs that a training compares are no honest negatives."""
+
+from collections.abc import Sequence
+
+from torch import Tensor
+
+from shortlist.training.batches import Batch, Events
+
+__all__ = ["PairRates"]
+
+
+class PairRates:
+    """Counts, over an epoch, the pairs of an event and one of its batch's other candidates, and two kinds among them:
+    accidental hits, which are the event's own item once more, and known positives, which the event's user touched at
+    other times. An item that stands n times among the candidates makes n pairs. What was shown or remembered from
+    earlier batches is not looked at.
+
+    Hits are counted in each batch, from the counts of the events' own items: no pair is formed. So are known positives
+    where they are masked anyway. Where they are not, finding them would cost as much as a step of a small model, and
+    they are counted in the first batch of each epoch only.
+    """
+
+    def __init__(self, events: Events, sums: Sequence[int] = ()) -> None:
+        self._known, self._removed = events.known, events.remove_known
+        self._sums: list[int | Tensor] = list(sums or (0, 0, 0, 0))  # on a GPU nothing is waited for before the end
+
+    def add(self, batch: Batch, *, first: bool) -> None:
+        """A batch more; `first` says whether it is its epoch's first."""
+        positives, num_rows = batch.positives, len(batch.user_rows)
+        counts, column = positives.counts, positives.column
+        pairs: int | Tensor = num_rows * (len(batch.item_rows) - 1)  # the whole catalogue, each item once
+        hits: int | Tensor = 0
+        looked_at: int | Tensor = 0
+        known: int | Tensor = 0
+        if counts is not None:
+            pairs = num_rows * (counts.sum() - 1)
+            hits = counts.index_select(0, column).sum() - num_rows
+        if self._known is not None and (first or self._removed):
+            masked = positives.masked
+            if masked is None:
+                candidates = None if counts is None else batch.item_rows
+                masked = self._known.among(batch.user_rows, batch.item_rows.index_select(0, column), candidates)
+            known = len(masked.column) if counts is None else counts.index_select(0, masked.column).sum()
+            looked_at = pairs
+        self._sums = [total + more for total, more in zip(self._sums, (pairs, hits, looked_at, known), strict=True)]
+
+    @property
+    def sums(self) -> list[int]:
+        """Pairs, accidental hits among them, pairs that were looked at for known positives, and these."""
+        return [int(total) for total in self._sums]
+
+    @property
+    def accidental_hits(self) -> float | None:
+        """Their share of all pairs, None without a pair."""
+        pairs, hits, _, _ = self.sums
+        return hits / pairs if pairs else None
+
+    @property
+    def known_positives(self) -> float | None:
+        """Their share of the pairs that were looked at, None where none was."""
+        _, _, looked_at, known = self.sums
+        return known / looked_at if looked_at else None
