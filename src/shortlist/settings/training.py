@@ -53,8 +53,8 @@ class SampledNegatives:
 
     uniform_negatives: Count = 0
     popular_negatives: Count = 0
-    memory_batches: Count = 0
     remove_known_positives: bool = False
+    memory_batches: Count = 0
     hard_negatives: Positive | None = None
     shown_weight: NotNegative = 1.0
 
