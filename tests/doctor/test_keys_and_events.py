@@ -4,7 +4,7 @@ from typing import Any
 
 import polars as pl
 import pytest
-from doctor_worlds import ITEMS, USERS, WORLD, by_time, names, only, world
+from doctor_worlds import EVENTS, ITEMS, USERS, WORLD, by_time, names, only, world
 
 import shortlist as sl
 
@@ -58,6 +58,13 @@ def test_shown_items_that_the_catalogue_lacks_are_counted_and_named() -> None:
     )
     # The second has nothing known, the third nothing at all, the fourth its own item.
     assert found["events-without-shown-items"].says.startswith("3 of 4 events (75 %) have nothing in interactions.list")
+
+
+def test_lists_of_which_no_item_is_known_are_a_problem() -> None:
+    lists = {"list": [[ITEMS + 7]] * EVENTS}
+    finding = only(sl.doctor.examine(world(events=lists, shown="list")))
+    assert (finding.severity, finding.name) == ("problem", "unreadable-shown-items")
+    assert finding.says.startswith("None of the items that interactions.list says were shown is in the catalogue: 207.")
 
 
 def test_whole_lists_of_known_items_are_no_finding() -> None:

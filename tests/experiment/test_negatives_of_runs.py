@@ -40,7 +40,7 @@ def a_model(split: Split) -> sl.TwoTower:
 
 
 def trained(split: Split, loss: Any, **settings: Any) -> sl.Run:
-    chosen = {"optimizer": STILL, "training": TRAINING} | settings
+    chosen: dict[str, Any] = {"optimizer": STILL, "training": TRAINING} | settings
     return sl.train(a_model(split), split, loss=loss, progress=False, **chosen)
 
 

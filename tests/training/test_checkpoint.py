@@ -123,10 +123,15 @@ def test_rates_of_an_epoch_that_was_cut_off_are_those_of_the_whole(
 ) -> None:
     """Nothing is masked, so that only the first batch of an epoch is looked at: before the cut."""
     whole, path = trained(parts, sl.AdamW(0.01)), tmp_path / "c.safetensors"
-    with monkeypatch.context() as patch, pytest.raises(KeyboardInterrupt):
+
+    def stop(_: Checkpoints) -> None:
+        raise CutOff
+
+    with monkeypatch.context() as patch:
         patch.setattr(Checkpoints, "due", lambda _, step: step == 2)
-        patch.setattr(Checkpoints, "stop_if_asked", lambda _: (_ for _ in ()).throw(KeyboardInterrupt))
-        trained(parts, sl.AdamW(0.01), checkpointing=sl.Checkpointing(path))
+        patch.setattr(Checkpoints, "stop_if_asked", stop)
+        with pytest.raises(CutOff):
+            trained(parts, sl.AdamW(0.01), checkpointing=sl.Checkpointing(path))
     resumed = trained(parts, sl.AdamW(0.01), checkpointing=sl.Checkpointing(path, resume=True))
     for one, other in zip(resumed.history.epochs, whole.history.epochs, strict=True):
         assert one.known_positives == other.known_positives is not None

@@ -98,8 +98,8 @@ def test_in_a_stationary_world_it_is_near_the_exact_counts() -> None:
 
 
 def test_over_many_items_it_has_hardly_a_bias() -> None:
-    """Of 200 frequent and 200 rare items the mean wait, at 4 % for four deviations: the rare ones have some 60 waits each,
-    13 % / √200 = 0.9 %, and the one that is not over yet is left out, which is 1 / 60 of the time."""
+    """The mean wait of 200 frequent and of 200 rare items, within 4 %: the rare ones have some 60 waits each, which
+    deviate by 13 %, their mean by 0.9 %, and the wait that is not over yet is left out, 1 / 60 of the time."""
     share = np.repeat([1.5, 0.1], 200) / 320
     frequency = seen(StreamingFrequency(400), *a_stream(share, 600, 320, seed=0))
     waits = 1 / np.array(per_batch(frequency, *range(400)))

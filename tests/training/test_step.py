@@ -155,8 +155,8 @@ def test_a_batch_with_pairs_of_its_own_number_takes_a_plain_step(data: sl.Datase
     (batch,) = events.epoch(50, torch.Generator(), None)
     pairs = Pairs(torch.tensor([0, 3]), (batch.positives.column[[0, 3]] + 1) % 12)
     for kind in ("masked", "shown"):
-        positives = dataclasses.replace(batch.positives, **{kind: pairs})
-        held = dataclasses.replace(batch, positives=positives)
+        masked, shown = (pairs, None) if kind == "masked" else (None, pairs)
+        held = dataclasses.replace(batch, positives=dataclasses.replace(batch.positives, masked=masked, shown=shown))
         for _ in range(WARM_UP + 2):
             step(held)
         assert len(tensors_of(held)) == len(tensors_of(batch)) + 2

@@ -9,7 +9,7 @@ from shortlist.data import Dataset
 from shortlist.data.shown import Shown
 from shortlist.doctor.case import Case
 from shortlist.doctor.finding import Finding, percent
-from shortlist.errors import shorten
+from shortlist.errors import DataError, shorten
 
 __all__ = ["find_in_events", "find_in_keys"]
 
@@ -128,7 +128,11 @@ def find_in_events(case: Case) -> Iterator[Finding]:
 def _shown(data: Dataset) -> Iterator[Finding]:
     if data.roles.shown is None:
         return
-    shown = Shown.of(data)
+    try:
+        shown = Shown.of(data)
+    except DataError as error:
+        yield Finding("problem", "unreadable-shown-items", str(error), "Training refuses these lists; correct them.")
+        return
     listed = len(shown.item_rows) + shown.num_unknown
     if shown.num_unknown:
         yield Finding(

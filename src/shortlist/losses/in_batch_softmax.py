@@ -58,6 +58,8 @@ def in_batch_softmax(
     >>> round(in_batch_softmax(queries, items, positives).item(), 4)  # log(e + 1) − 1
     0.3133
     """
+    shown_items = items
+    items, positives = positives.counted(items)
     weights = positives.row_weights(queries, reduction)
     column_bias = own_bias = None
     if positives.counts is not None:
@@ -65,10 +67,7 @@ def in_batch_softmax(
         own_bias = -column_bias[positives.column]  # [P]: takes a positive's own item back to a count of one
     if positives.log_q is not None:
         log_q = positives.log_q.to(weights.dtype)
-        # An item that can stand in no batch has a log-q of -inf: with a count of 0 it is no candidate all the same.
-        column_bias = (
-            -log_q if column_bias is None else torch.where(column_bias == -torch.inf, column_bias, column_bias - log_q)
-        )
+        column_bias = -log_q if column_bias is None else column_bias - log_q
     loss = tiled_softmax(
         queries,
         items,
@@ -82,6 +81,7 @@ def in_batch_softmax(
             _shown_bias(positives, shown_weight, weights),
             hard_negatives,
         ),
+        shown_items=shown_items,
         temperature=temperature,
         label_smoothing=label_smoothing,
     )

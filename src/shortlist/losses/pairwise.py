@@ -134,6 +134,8 @@ def _of_pairs(
     reduction: Reduction,
     temperature: float,
 ) -> Tensor:
+    shown_items = items
+    items, positives = positives.counted(items)
     weights = positives.row_weights(queries, reduction)
     counts = torch.ones(len(items), device=items.device) if positives.counts is None else positives.counts
     times = counts.to(weights.dtype)
@@ -145,6 +147,7 @@ def _of_pairs(
         positives.column,
         weights,
         Candidates(nobodys, masked=positives.masked, shown=positives.shown, hardest=negatives.hardest),
+        shown_items=shown_items,
         temperature=temperature,
     )
 

@@ -50,6 +50,29 @@ class Positives:
         weights = self.weights.to(dtype)
         return weights / weights.sum() if reduction == "mean" else weights
 
+    def counted(self, items: Tensor) -> tuple[Tensor, "Positives"]:
+        """The items [U, D] that count among every row's candidates, and the positives among these.
+
+        Where nothing was shown they stay as they are. Else those of count 0 go, which may be many, so that no row is
+        multiplied with what was shown with others; `shown` goes on pointing into the items given.
+        """
+        if self.shown is None or self.counts is None:
+            return items, self
+        counts = self.counts > 0
+        place = counts.cumsum(0) - 1
+        masked = self.masked
+        if masked is not None:
+            stay = counts[masked.column]
+            masked = Pairs(masked.row[stay], place[masked.column[stay]])
+        narrowed = dataclasses.replace(
+            self,
+            column=place[self.column],
+            counts=self.counts[counts],
+            log_q=None if self.log_q is None else self.log_q[counts],
+            masked=masked,
+        )
+        return items[counts], narrowed
+
 
 def exact_dtype(vectors: Tensor) -> torch.dtype:
     """The dtype for what must not lose digits: float32, and float64 for float64."""

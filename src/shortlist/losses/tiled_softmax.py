@@ -18,6 +18,7 @@ def tiled_softmax(
     weights: Tensor,
     candidates: Candidates | None = None,
     *,
+    shown_items: Tensor | None = None,
     temperature: float = 1.0,
     label_smoothing: float = 0.0,
 ) -> Tensor:
@@ -37,6 +38,7 @@ def tiled_softmax(
         column,
         weights,
         candidates,
+        shown_items=shown_items,
         temperature=temperature,
     )
 

@@ -29,7 +29,7 @@ COLUMN_STEP = 16
 # A loss of rows: given what makes the scores [T, C] of some rows (in the same memory each time it is called) and each
 # row's own column [T, 1], the loss of each row [T] and its gradient by the scores [T, C], which may lie in their place.
 # What is no candidate of a row scores -inf: its gradient must be 0. Of the C columns the first U are the items, and any
-# others hold what was shown to each row alone.
+# others hold what was shown with each row alone.
 OfRows = Callable[[Callable[[], Tensor], Tensor], tuple[Tensor, Tensor]]
 
 
@@ -38,8 +38,8 @@ class Candidates:
     """Which columns are candidates of which rows, and what is added to their scores.
 
     `column_bias` [U] is added to every row's scores (-inf: nobody's candidate), `own_bias` [P] to the own score of each
-    row. The columns in `masked` are no candidates of their rows; those in `shown` are, each with its score and
-    `shown_bias` alone, a scalar, beside whatever its item counts as one of the columns. With `hardest` only so many
+    row. The columns in `masked` are no candidates of their rows. `shown` are more candidates of single rows: pairs of a
+    row and a place among the shown items, whose scores are moved by `shown_bias`, a scalar. With `hardest` only so many
     others of each row's candidates stay, by all of this: `keep_hardest`. Biases are of the weights' dtype.
     """
 
@@ -59,20 +59,25 @@ def tiled_loss(
     weights: Tensor,
     candidates: Candidates | None = None,
     *,
+    shown_items: Tensor | None = None,
     temperature: float = 1.0,
 ) -> Tensor:
     """The sum of the rows' weighted losses; a scalar of the weights' dtype.
 
     `queries` [P, D] and `items` [U, D] are of one dtype, `column` [P] int64 names each row's own, `weights` [P] are
     float32 (float64 where the vectors are). Scores are s_u = q·v_u / temperature, and what the `candidates` add.
+    `shown_items` [S, D] are those that `candidates.shown` points into, the items where they are left out.
 
     Vectors in bfloat16 are multiplied in it, about twice as fast where the processor knows how; the rest stays float32.
 
-    Memory is O(P·D + U·D + tile·(U + D·L)) for L shown items a row. The products take 6·P·U·D operations: scores, and a
-    gradient for each side. The gradient reaches queries and items only, and can be taken once.
+    Memory is O(P·D + U·D + tile·(U + D·L)) for L shown items a row. The products take 6·P·(U + L)·D operations: scores,
+    and a gradient for each side. The gradient reaches queries and items only, and can be taken once.
     """
+    candidates = candidates or Candidates()
+    if candidates.shown is not None and shown_items is None:
+        shown_items = items
     loss: Tensor = _TiledLoss.apply(  # type: ignore[no-untyped-call]
-        of_rows, queries, items, column, weights, candidates or Candidates(), temperature
+        of_rows, queries, items, shown_items, column, weights, candidates, temperature
     )
     return loss
 
@@ -84,39 +89,47 @@ class _TiledLoss(torch.autograd.Function):
         of_rows: OfRows,
         queries: Tensor,
         items: Tensor,
+        shown_items: Tensor | None,
         column: Tensor,
         weights: Tensor,
         candidates: Candidates,
         temperature: float,
     ) -> Tensor:
-        tiles = _Tiles(queries, items, column.unsqueeze(1), weights, candidates, temperature)
-        gradients = _Gradients(tiles, weights) if any(ctx.needs_input_grad[1:3]) else None
+        tiles = _Tiles((queries, items, shown_items), column.unsqueeze(1), weights, candidates, temperature)
+        gradients = _Gradients(tiles, weights) if any(ctx.needs_input_grad[1:4]) else None
         losses = torch.empty_like(weights)
         for tile in tiles:
             losses[tile], by_scores = of_rows(functools.partial(tiles.scores, tile), tiles.own[tile])
             if gradients is not None:
                 gradients.add(tile, by_scores)
         if gradients is not None:
-            ctx.save_for_backward(gradients.by_queries, gradients.by_items[: len(items)], weights)
+            ctx.save_for_backward(gradients.by_queries, gradients.by_items[: len(items)], gradients.by_shown, weights)
         ctx.scale = 1 / temperature
         return torch.dot(losses, weights)
 
     @staticmethod
     @once_differentiable
     def backward(ctx: Any, *grads: Tensor) -> tuple[Tensor | None, ...]:
-        grad_queries, grad_items, weights = ctx.saved_tensors
+        grad_queries, grad_items, grad_shown, weights = ctx.saved_tensors
         scale = grads[0] * ctx.scale
         dtype = grad_queries.dtype
         by_row = (weights * scale).unsqueeze(1).to(dtype)
-        return None, grad_queries * by_row, (grad_items * scale).to(dtype), None, None, None, None
+        grad_shown = None if grad_shown is None else (grad_shown * scale).to(dtype)
+        return None, grad_queries * by_row, (grad_items * scale).to(dtype), grad_shown, None, None, None, None
 
 
 class _Tiles:
     """The rows in tiles, and the scores of one tile after another, made in the same memory."""
 
     def __init__(
-        self, queries: Tensor, items: Tensor, own: Tensor, weights: Tensor, candidates: Candidates, temperature: float
+        self,
+        vectors: tuple[Tensor, Tensor, Tensor | None],
+        own: Tensor,
+        weights: Tensor,
+        candidates: Candidates,
+        temperature: float,
     ) -> None:
+        queries, items, self.shown_items = vectors
         bias = candidates.column_bias
         if bias is None:
             bias = torch.zeros(len(items), **_like(weights))
@@ -151,9 +164,9 @@ class _Tiles:
         if self._masked is not None:
             row, column = self._masked.of(tile)
             filled[row, column] = -torch.inf
-        if self.shown is not None:
+        if self.shown is not None and self.shown_items is not None:
             row, item, column = self.shown.of(tile)
-            products = (query[row].to(filled.dtype) * self.items[item]).sum(dim=1)
+            products = (query[row].to(filled.dtype) * self.shown_items[item]).sum(dim=1)
             filled[:, len(self.items) :] = -torch.inf
             filled[row, column] = products / self._temperature + candidates.shown_bias
         if candidates.hardest is not None:
@@ -169,6 +182,7 @@ class _Gradients:
         self._weighted = tiles.queries * weights.unsqueeze(1).to(tiles.queries.dtype)
         self.by_queries = torch.empty_like(tiles.queries)
         self.by_items = torch.zeros(tiles.items.shape, **_like(weights))
+        self.by_shown = None if tiles.shown_items is None else torch.zeros(tiles.shown_items.shape, **_like(weights))
 
     def add(self, tile: slice, by_scores: Tensor) -> None:
         """Take in the gradient by the scores [T, C] of a tile's rows."""
@@ -179,11 +193,12 @@ class _Gradients:
             self.by_items.addmm_(of_items.t(), weighted)
         else:
             self.by_items += of_items.t() @ weighted
-        if self._tiles.shown is not None:
-            row, item, column = self._tiles.shown.of(tile)
+        shown, shown_items = self._tiles.shown, self._tiles.shown_items
+        if shown is not None and shown_items is not None and self.by_shown is not None:
+            row, item, column = shown.of(tile)
             slope = by_scores[row, column].unsqueeze(1)  # [K, 1]
-            by_queries.index_add_(0, row, (slope * items[item]).to(by_queries.dtype))
-            self.by_items.index_add_(0, item, slope * weighted[row])
+            by_queries.index_add_(0, row, (slope * shown_items[item]).to(by_queries.dtype))
+            self.by_shown.index_add_(0, item, slope * weighted[row])
 
 
 class _ByTile:

@@ -142,7 +142,7 @@ def _about_pairs(run: ReportedRun) -> Iterator[str]:
     epoch, losses = run.last_epoch, setting(run.experiment, "training.loss")
     if epoch is None or not isinstance(losses, Mapping):
         return
-    (loss,) = losses.values() or ({},)
+    loss: Mapping[str, Any] = next(iter(losses.values()), {})
     kinds = (
         (epoch.accidental_hits, "the event's own item once more", "remove_accidental_hits"),
         (epoch.known_positives, "items that the event's user touched at other times", "remove_known_positives"),
@@ -152,7 +152,8 @@ def _about_pairs(run: ReportedRun) -> Iterator[str]:
             continue
         # A loss that has no such setting never compares an item with itself.
         fate = "were taken out" if loss.get(remedy, True) else f"counted as negatives; {remedy} = true takes them out"
-        yield f"Of the pairs of an event and another candidate of its batch {percentage(share)} were {what}: they {fate}."
+        pairs = f"Of the pairs of an event and another candidate of its batch {percentage(share)}"
+        yield f"{pairs} were {what}: they {fate}."
 
 
 def repeat_part(run: ReportedRun) -> Blocks:

@@ -22,18 +22,20 @@ class PairRates:
 
     def __init__(self, events: Events, sums: Sequence[int] = ()) -> None:
         self._known, self._removed = events.known, events.remove_known
+        self._num_drawn = 0 if events.negatives is None else events.negatives.size
         self._sums: list[int | Tensor] = list(sums or (0, 0, 0, 0))  # on a GPU nothing is waited for before the end
 
     def add(self, batch: Batch, *, first: bool) -> None:
         """A batch more; `first` says whether it is its epoch's first."""
         positives, num_rows = batch.positives, len(batch.user_rows)
         counts, column = positives.counts, positives.column
-        pairs: int | Tensor = num_rows * (len(batch.item_rows) - 1)  # the whole catalogue, each item once
         hits: int | Tensor = 0
-        looked_at: int | Tensor = 0
         known: int | Tensor = 0
-        if counts is not None:
-            pairs = num_rows * (counts.sum() - 1)
+        looked_at = 0
+        if counts is None:  # the whole catalogue, each item once
+            pairs = num_rows * (len(batch.item_rows) - 1)
+        else:
+            pairs = num_rows * (num_rows + self._num_drawn - 1)
             hits = counts.index_select(0, column).sum() - num_rows
         if self._known is not None and (first or self._removed):
             masked = positives.masked
