@@ -1,8 +1,8 @@
 """What does each way to choose negatives cost a step?
 
 The tutorial's model on events with MovieLens' tail of popularity, one epoch after another in turn: plain in-batch
-negatives, and one setting more each time. A step takes in everything between the batches of an epoch. Beside them stands
-what it costs to count the pairs that are no honest negatives, which every training does.
+negatives, and one setting more each time. A step is an epoch of `train` over its number, so that all is in it. Beside
+them stands what it costs to count the pairs that are no honest negatives, which every training does.
 
     scripts/bench negatives         # some minutes
     scripts/bench negatives --quick # a few seconds, to see that it runs

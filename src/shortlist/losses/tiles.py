@@ -158,7 +158,8 @@ class _Tiles:
         """The scores of the tile's rows [T, C]; what was made of an earlier tile's is overwritten."""
         query, candidates = self.queries[tile], self._candidates
         filled = self._memory[: len(query)]
-        _scores(query, self.items, self._column_bias, self._temperature, out=filled[:, : len(self.items)])
+        of_items = filled if self.shown is None else filled[:, : len(self.items)]
+        _scores(query, self.items, self._column_bias, self._temperature, out=of_items)
         if candidates.own_bias is not None:
             filled.scatter_add_(1, self.own[tile], candidates.own_bias[tile].unsqueeze(1))
         if self._masked is not None:
@@ -187,7 +188,8 @@ class _Gradients:
     def add(self, tile: slice, by_scores: Tensor) -> None:
         """Take in the gradient by the scores [T, C] of a tile's rows."""
         items, weighted, by_queries = self._tiles.items, self._weighted[tile], self.by_queries[tile]
-        of_items = by_scores[:, : len(items)].to(by_queries.dtype)
+        of_items = by_scores if self._tiles.shown is None else by_scores[:, : len(items)]
+        of_items = of_items.to(by_queries.dtype)
         torch.mm(of_items, items, out=by_queries)
         if self.by_items.dtype == weighted.dtype:
             self.by_items.addmm_(of_items.t(), weighted)

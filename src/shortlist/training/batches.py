@@ -35,7 +35,8 @@ class Batch:
     """What one step needs: B queries, their positives, and the U items that they are scored against.
 
     `query_inputs` and `item_inputs` go into the towers; `positives` matches each query's own item with its
-    column among these; `user_rows` [B] says who asks and `item_rows` [U] which items stand there.
+    column among these; `user_rows` [B] says who asks and `item_rows` [U] which items stand there. `accidental_hits` is
+    how many times all queries together find their own item among the candidates once more.
     """
 
     query_inputs: dict[str, TowerInput]
@@ -43,6 +44,7 @@ class Batch:
     positives: Positives
     user_rows: Tensor
     item_rows: Tensor
+    accidental_hits: int = 0
 
 
 class Tables:
@@ -217,7 +219,8 @@ class Events:
                 masked=masked,
                 shown=None if items.shown is None else _without(items.shown[place], masked, len(items.rows[place])),
             )
-            yield Batch(queries[place], items.inputs[place], positives, of_users, items.rows[place])
+            rows_of_items, hits = items.rows[place], items.accidental_hits[place]
+            yield Batch(queries[place], items.inputs[place], positives, of_users, rows_of_items, hits)
 
     def batch(self, rows: Tensor, log_q: Tensor | None) -> Batch:
         """The one batch of these events [B]."""
@@ -226,7 +229,7 @@ class Events:
     def _whole_catalogue(self, own: Tensor, batch_size: int, shown: Pairs | None) -> "_Items":
         columns = torch.split(own, batch_size)
         rows, inputs = [self.tables.item_rows] * len(columns), [self.tables.item_inputs] * len(columns)
-        return _Items(rows, inputs, columns, None, _split_pairs(shown, batch_size, len(columns)))
+        return _Items(rows, inputs, columns, None, _split_pairs(shown, batch_size, len(columns)), [0] * len(columns))
 
     def _items_of_batches(self, own: Tensor, batch_size: int, draws: torch.Generator, shown: Pairs | None) -> "_Items":
         values, batch = [own], [torch.arange(len(own), device=own.device) // batch_size]
@@ -253,6 +256,7 @@ class Events:
             columns,
             torch.split(counts, sizes),
             _split_pairs(shown, batch_size, len(columns)),
+            _accidental_hits(counts, column[: len(own)], batch[0], sizes),
         )
 
     def _gathered_together(self, batch_size: int) -> int:
@@ -276,6 +280,18 @@ class _Items(NamedTuple):
     column: Sequence[Tensor]  # [B] each
     counts: Sequence[Tensor] | None  # [U] each
     shown: Sequence[Pairs] | None
+    accidental_hits: Sequence[int]
+
+
+def _accidental_hits(counts: Tensor, column: Tensor, batch: Tensor, sizes: Sequence[int]) -> list[int]:
+    """How many more times than once the own items of each batch's events stand there in all.
+
+    `counts` are those of the batches' items, so many in each as `sizes` says; `column` [R] is each event's own item
+    among those of its `batch` [R].
+    """
+    first = torch.tensor([0, *itertools.accumulate(sizes)], device=batch.device)  # where each batch's items begin
+    more = counts.index_select(0, column + first.index_select(0, batch)) - 1
+    return torch.bincount(batch, more.double()).long().tolist()
 
 
 def _split_pairs(pairs: Pairs | None, batch_size: int, num_batches: int) -> list[Pairs] | None:

@@ -15,9 +15,9 @@ class PairRates:
     other times. An item that stands n times among the candidates makes n pairs. What was shown or remembered from
     earlier batches is not looked at.
 
-    Hits are counted in each batch, from the counts of the events' own items: no pair is formed. So are known positives
-    where they are masked anyway. Where they are not, finding them would cost as much as a step of a small model, and
-    they are counted in the first batch of each epoch only.
+    Hits are counted in each batch, from how often the events' own items stand there: no pair is formed. So are known
+    positives where they are masked anyway. Where they are not, finding them would cost as much as a step of a small
+    model, and they are counted in the first batch of each epoch only.
     """
 
     def __init__(self, events: Events, sums: Sequence[int] = ()) -> None:
@@ -29,14 +29,9 @@ class PairRates:
         """A batch more; `first` says whether it is its epoch's first."""
         positives, num_rows = batch.positives, len(batch.user_rows)
         counts, column = positives.counts, positives.column
-        hits: int | Tensor = 0
+        num_candidates = len(batch.item_rows) if counts is None else num_rows + self._num_drawn
+        pairs, looked_at = num_rows * (num_candidates - 1), 0
         known: int | Tensor = 0
-        looked_at = 0
-        if counts is None:  # the whole catalogue, each item once
-            pairs = num_rows * (len(batch.item_rows) - 1)
-        else:
-            pairs = num_rows * (num_rows + self._num_drawn - 1)
-            hits = counts.index_select(0, column).sum() - num_rows
         if self._known is not None and (first or self._removed):
             masked = positives.masked
             if masked is None:
@@ -44,7 +39,8 @@ class PairRates:
                 masked = self._known.among(batch.user_rows, batch.item_rows.index_select(0, column), candidates)
             known = len(masked.column) if counts is None else counts.index_select(0, masked.column).sum()
             looked_at = pairs
-        self._sums = [total + more for total, more in zip(self._sums, (pairs, hits, looked_at, known), strict=True)]
+        more = (pairs, batch.accidental_hits, looked_at, known)
+        self._sums = [total + of_batch for total, of_batch in zip(self._sums, more, strict=True)]
 
     @property
     def sums(self) -> list[int]:
