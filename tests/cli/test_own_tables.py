@@ -138,6 +138,35 @@ def test_frames_of_every_library_give_the_same_model(folder: Path) -> None:
     assert metrics["polars"] == metrics["pyarrow"] == metrics["pandas"] == metrics["duckdb"]
 
 
+def test_what_was_shown_goes_from_a_flag_to_the_run_and_the_doctor(folder: Path) -> None:
+    clicks, _ = shop()
+    lists = pl.Series("list", ["i005;i011", "i011;i099", ""] * (clicks.height // 3) + [None] * (clicks.height % 3))
+    clicks.with_columns(lists, pl.col("time").dt.replace_time_zone(None)).write_csv("clicks.csv")
+    tables = ["clicks.csv", "--items", "items.parquet", "--shown", "list", "--shown-separator", ";"]
+    Path("experiment.toml").write_text(run("init", *tables))
+    assert 'shown = "list", shown_separator = ";"' in Path("experiment.toml").read_text()
+    settings = ["--set", "training.loss.full_softmax.shown_weight=2.0", "--epochs", "2", "--quiet"]
+    trained = json.loads(run("train", "experiment.toml", *settings, "--out", "out", "--json"))
+    assert trained["history"]["accidental_hits"] == 0  # the whole catalogue holds each item once
+    assert 0 < trained["history"]["known_positives"] < 1
+    lines = [json.loads(line) for line in Path("out/history.jsonl").read_text().splitlines()]
+    assert lines[-1]["known_positives"] == trained["history"]["known_positives"]
+    plain = run("train", *tables, *settings, "--out", "again")
+    assert re.search(
+        r"Among the negatives of an event, before any is taken out: 0 % accidental hits and [\d.]+ % known", plain
+    )
+    again = ["train", *tables, "--epochs", "2", "--quiet", "--json", "--out"]
+    run(*again, "without", "--set", "training.loss.full_softmax.shown_weight=0.0")
+    others = [json.loads(line) for line in Path("without/history.jsonl").read_text().splitlines()]
+    assert [line["loss"] for line in others] != [line["loss"] for line in lines]
+    assert "note: unknown-shown-items" in run("doctor", "experiment.toml")
+
+
+def test_a_column_that_may_hold_what_was_shown_is_a_doubt(folder: Path) -> None:
+    shop()[0].with_columns(impressions=pl.lit(["i005"])).write_parquet("clicks.parquet")
+    assert "# 'impressions' may hold what was shown: add shown = 'impressions'" in run("init", "clicks.parquet")
+
+
 def test_a_run_resumes_by_its_folder(folder: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     flags = ["clicks.parquet", "--items", "items.parquet", "--epochs", "3", "--quiet"]
     whole = json.loads(run("train", *flags, "--out", "whole", "--json"))

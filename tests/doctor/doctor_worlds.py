@@ -19,6 +19,7 @@ def world(
     users: Mapping[str, Any] | None = None,
     label: str | None = None,
     weight: str | None = None,
+    shown: str | None = None,
 ) -> sl.Dataset:
     """`TasteWorld` with columns added or replaced; 400 users have 15 events each, at times 0 to 14."""
     data = WORLD.data()
@@ -31,6 +32,7 @@ def world(
         time="time",
         label=label,
         weight=weight,
+        shown=shown,
     )
 
 

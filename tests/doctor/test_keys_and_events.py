@@ -4,7 +4,7 @@ from typing import Any
 
 import polars as pl
 import pytest
-from doctor_worlds import ITEMS, USERS, WORLD, by_time, names, only, world
+from doctor_worlds import EVENTS, ITEMS, USERS, WORLD, by_time, names, only, world
 
 import shortlist as sl
 
@@ -43,6 +43,39 @@ def test_users_whom_the_table_of_users_lacks_are_found() -> None:
     assert unlisted.name == "unlisted-users"
     assert unlisted.says == "100 of 400 users (25 %) have no value in the table of users: 300, 301, 302."
     assert missing.name == "missing-values"  # so their age is missing
+
+
+def test_shown_items_that_the_catalogue_lacks_are_counted_and_named() -> None:
+    clicks = {
+        "user": [1, 2, 3, 4], "item": ["tea", "jam", "tea", "jam"],
+        "list": [["jam", "ale"], ["ale", "rum"], [], ["jam"]],
+    }  # fmt: skip
+    data = sl.Dataset(clicks, query_id="user", item_id="item", shown="list")
+    found = {finding.name: finding for finding in sl.doctor.examine(data)}
+    assert found["unknown-shown-items"].severity == "note"
+    assert found["unknown-shown-items"].says == (
+        "interactions.list names 2 items that the catalogue does not hold, in 3 of 4 places (75 %): 'ale', 'rum'."
+    )
+    # The second has nothing known, the third nothing at all, the fourth its own item.
+    assert found["events-without-shown-items"].says.startswith("3 of 4 events (75 %) have nothing in interactions.list")
+
+
+def test_lists_of_which_no_item_is_known_are_a_problem() -> None:
+    lists = {"list": [[ITEMS + 7]] * EVENTS}
+    finding = only(sl.doctor.examine(world(events=lists, shown="list")))
+    assert (finding.severity, finding.name) == ("problem", "unreadable-shown-items")
+    assert finding.says.startswith("None of the items that interactions.list says were shown is in the catalogue: 207.")
+
+
+def test_whole_lists_of_known_items_are_no_finding() -> None:
+    lists = {"list": [[(row + 7) % ITEMS] for row in WORLD.data().item_rows]}
+    assert sl.doctor.examine(world(events=lists, shown="list")) == []
+
+
+def test_a_query_that_reads_what_was_shown_beside_the_event_is_found() -> None:
+    lists = {"list": [[(row + 7) % ITEMS] for row in WORLD.data().item_rows]}
+    finding = only(sl.doctor.examine(world(events=lists, shown="list"), query=["list"], item=["item_id"]))
+    assert finding.name == "feature-known-too-late"
 
 
 def _clicks(rows: list[tuple[str, str, int]], **roles: Any) -> sl.Dataset:

@@ -1,13 +1,18 @@
 """What every loss over the batch's unique items must satisfy; a loss inherits the class and says how to call it."""
 
+import dataclasses
+import math
 from typing import Literal
 
 import numpy as np
+import numpy.typing as npt
 import pytest
 import torch
+from hypothesis import given, settings
+from hypothesis import strategies as st
 from torch import Tensor
 
-from shortlist.losses import Masked, Positives
+from shortlist.losses import Pairs, Positives
 
 Reduction = Literal["sum", "mean"]
 
@@ -28,6 +33,21 @@ def random_batch(
         log_q=torch.from_numpy(np.log(share)).to(dtype),
     )
     return torch.from_numpy(queries).to(dtype), torch.from_numpy(vectors).to(dtype), batch
+
+
+def random_pairs(
+    generator: np.random.Generator, batch: Positives, share: float, without: npt.NDArray[np.bool_] | None = None
+) -> npt.NDArray[np.bool_]:
+    """Which pairs [P, U] of a row and an item that is not its own are drawn, and not among those left out."""
+    assert batch.counts is not None
+    drawn = generator.random((len(batch.column), len(batch.counts))) < share
+    drawn[np.arange(len(drawn)), batch.column] = False
+    return drawn if without is None else drawn & ~without
+
+
+def as_pairs(drawn: npt.NDArray[np.bool_]) -> Pairs:
+    row, column = np.nonzero(drawn)
+    return Pairs(torch.from_numpy(row), torch.from_numpy(column))
 
 
 class LossConformance:
@@ -122,7 +142,7 @@ class LossConformance:
         masked = torch.from_numpy(np.random.default_rng(seed).random((len(queries), len(items))) < 0.4)
         masked[torch.arange(len(queries)), batch.column] = False
         row, column = masked.nonzero(as_tuple=True)
-        whole = Positives(batch.column, batch.counts, batch.weights, batch.log_q, Masked(row, column))
+        whole = Positives(batch.column, batch.counts, batch.weights, batch.log_q, Pairs(row, column))
         vectors = queries.requires_grad_(), items.requires_grad_()
         value = self.loss(*vectors, whole, "sum")
         one_by_one = torch.zeros((), dtype=torch.float64)
@@ -138,8 +158,73 @@ class LossConformance:
         torch.testing.assert_close(value, one_by_one)
         torch.testing.assert_close(torch.autograd.grad(value, vectors), torch.autograd.grad(one_by_one, vectors))
 
-    def test_masking_nothing_changes_nothing(self) -> None:
+    def test_scores_of_masked_candidates_change_neither_loss_nor_gradients(self) -> None:
+        """Row r alone has a 1 in dimension D + r, so that what an item has there moves that row's score alone."""
+
+        @settings(deadline=None, max_examples=25)
+        @given(seed=st.integers(0, 2**32), tile=st.sampled_from([1, 3, 1_024]), scale=st.sampled_from([1.0, 30.0]))
+        def holds(seed: int, tile: int, scale: float) -> None:
+            generator = np.random.default_rng(seed)
+            queries, items, batch = random_batch(seed, items=6)
+            drawn = random_pairs(generator, batch, 0.4)
+            shown = as_pairs(random_pairs(generator, batch, 0.2, without=drawn))
+            batch = dataclasses.replace(batch, masked=as_pairs(drawn), shown=shown)
+            queries = torch.cat([queries, torch.eye(len(queries), dtype=queries.dtype)], dim=1)
+            found = []
+            for noise in (0.0, scale):
+                moved = torch.from_numpy(noise * generator.normal(size=drawn.shape) * drawn).t()  # [P, U] -> [U, P]
+                vectors = queries.clone().requires_grad_(), torch.cat([items, moved], dim=1).requires_grad_()
+                value = self.in_tiles_of(tile, *vectors, batch)
+                by_query, by_item = torch.autograd.grad(value, vectors)
+                found.append((value.detach(), by_query[:, : items.shape[1]], by_item))
+            torch.testing.assert_close(*found, rtol=1e-12, atol=1e-12)
+
+        holds()
+
+    def test_shown_items_are_candidates_of_their_row_alone_once_more(self) -> None:
+        """With log-q as the shares of M candidates, what certainly stands there once has a share of 1 / M."""
+
+        @settings(deadline=None, max_examples=25)
+        @given(seed=st.integers(0, 2**32), tile=st.sampled_from([1, 3, 1_024]))
+        def holds(seed: int, tile: int) -> None:
+            generator = np.random.default_rng(seed)
+            queries, items, batch = random_batch(seed, items=6)
+            assert batch.counts is not None
+            assert batch.weights is not None
+            assert batch.log_q is not None
+            drawn = random_pairs(generator, batch, 0.4)
+            masked = as_pairs(random_pairs(generator, batch, 0.3, without=drawn))
+            vectors = queries.requires_grad_(), items.requires_grad_()
+            whole = dataclasses.replace(batch, masked=masked, shown=as_pairs(drawn))
+            value = self.in_tiles_of(tile, *vectors, whole)
+            one_by_one = torch.zeros((), dtype=torch.float64)
+            for place in range(len(queries)):
+                of_row = torch.from_numpy(np.flatnonzero(drawn[place]))
+                taken_out = masked.column[masked.row == place]
+                certain = torch.full((len(of_row),), -math.log(len(queries)), dtype=torch.float64)
+                alone = Positives(
+                    batch.column[place : place + 1],
+                    torch.cat([batch.counts, torch.ones(len(of_row), dtype=torch.int64)]),
+                    batch.weights[place : place + 1],
+                    torch.cat([batch.log_q, certain]),
+                    Pairs(torch.zeros_like(taken_out), taken_out),
+                )
+                extended = torch.cat([items, items[of_row]])
+                one_by_one = one_by_one + self.loss(queries[place : place + 1], extended, alone, "sum")
+            torch.testing.assert_close(value, one_by_one)
+            torch.testing.assert_close(torch.autograd.grad(value, vectors), torch.autograd.grad(one_by_one, vectors))
+
+        holds()
+
+    def in_tiles_of(self, rows: int, queries: Tensor, items: Tensor, batch: Positives) -> Tensor:
+        """The summed loss, made in tiles of so many rows."""
+        with pytest.MonkeyPatch.context() as patch:
+            patch.setattr("shortlist.losses.tiles.MIN_ROWS", rows)
+            patch.setattr("shortlist.losses.tiles.MAX_ROWS", rows)
+            return self.loss(queries, items, batch, "sum")
+
+    def test_masking_and_showing_nothing_changes_nothing(self) -> None:
         queries, items, batch = random_batch(7)
         none = torch.empty(0, dtype=torch.int64)
-        masked = Positives(batch.column, batch.counts, batch.weights, batch.log_q, Masked(none, none))
+        masked = dataclasses.replace(batch, masked=Pairs(none, none), shown=Pairs(none, none))
         assert torch.equal(self.loss(queries, items, masked, "sum"), self.loss(queries, items, batch, "sum"))

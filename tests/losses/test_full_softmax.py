@@ -7,7 +7,7 @@ import torch
 from loss_conformance import LossConformance, Reduction, random_batch
 from torch import Tensor
 
-from shortlist.losses import Positives, full_softmax, in_batch_softmax
+from shortlist.losses import Pairs, Positives, full_softmax, in_batch_softmax
 
 
 class TestConformance(LossConformance):
@@ -56,3 +56,19 @@ def test_batch_that_holds_every_item_once_gives_the_same_in_batch() -> None:
     queries, items = (torch.from_numpy(generator.normal(size=(6, 4))) for _ in range(2))
     batch = Positives(torch.from_numpy(generator.permutation(6)), counts=torch.ones(6))
     torch.testing.assert_close(full_softmax(queries, items, batch), in_batch_softmax(queries, items, batch))
+
+
+def test_shown_items_count_once_more_by_hand() -> None:
+    # Scores log 2, log 4, log 2, the own one in the middle and the last one shown: −log (4 / (8 + w · 2)).
+    items = torch.log(torch.tensor([[2.0], [4.0], [2.0]]))
+    batch = Positives(torch.tensor([1]), shown=Pairs(torch.tensor([0]), torch.tensor([2])))
+    assert full_softmax(torch.ones(1, 1), items, batch).item() == pytest.approx(math.log(10 / 4))
+    assert full_softmax(torch.ones(1, 1), items, batch, shown_weight=2.0).item() == pytest.approx(math.log(12 / 4))
+
+
+def test_hard_negatives_are_the_highest_of_the_catalogue_by_hand() -> None:
+    # Odds 2, 4, 1, 8 with 4 the own one: of the others 8 stays, then 2; −log (4 / 12) and −log (4 / 14).
+    items = torch.log(torch.tensor([[2.0], [4.0], [1.0], [8.0]]))
+    batch = Positives(torch.tensor([1]))
+    assert full_softmax(torch.ones(1, 1), items, batch, hard_negatives=1).item() == pytest.approx(math.log(3))
+    assert full_softmax(torch.ones(1, 1), items, batch, hard_negatives=2).item() == pytest.approx(math.log(3.5))

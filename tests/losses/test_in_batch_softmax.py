@@ -1,3 +1,4 @@
+import dataclasses
 import importlib
 import itertools
 import math
@@ -11,7 +12,7 @@ from hypothesis import strategies as st
 from loss_conformance import LossConformance, Reduction, random_batch
 from torch import Tensor
 
-from shortlist.losses import Positives, in_batch_softmax
+from shortlist.losses import Pairs, Positives, full_softmax, in_batch_softmax
 
 MODULE = importlib.import_module("shortlist.losses.tiles")
 Floats = npt.NDArray[np.float64]
@@ -32,6 +33,11 @@ class TestConformanceWithEveryOption(LossConformance):
 class TestConformanceWithLabelSmoothing(LossConformance):
     def loss(self, queries: Tensor, items: Tensor, batch: Positives, reduction: Reduction) -> Tensor:
         return in_batch_softmax(queries, items, batch, reduction=reduction, label_smoothing=0.2)
+
+
+class TestConformanceWithHardNegatives(LossConformance):
+    def loss(self, queries: Tensor, items: Tensor, batch: Positives, reduction: Reduction) -> Tensor:
+        return in_batch_softmax(queries, items, batch, reduction=reduction, hard_negatives=2, temperature=0.7)
 
 
 def plain_softmax(
@@ -221,3 +227,50 @@ def test_one_side_alone_may_want_gradients() -> None:
     in_batch_softmax(queries, items.requires_grad_(), batch).backward()  # type: ignore[no-untyped-call]
     assert items.grad is not None
     assert queries.grad is None
+
+
+# One query, whose own item scores 0 and stands there twice; others score ln 3 (once) and ln 2 (three times).
+ODDS = torch.log(torch.tensor([[1.0], [3.0], [2.0]], dtype=torch.float64))
+SHOWING = Positives(torch.tensor([0]), torch.tensor([2, 1, 3]), shown=Pairs(torch.tensor([0, 0]), torch.tensor([1, 2])))
+ONE = torch.ones(1, 1, dtype=torch.float64)
+
+
+def test_shown_items_count_once_more_by_hand() -> None:
+    # 2 · 1 + 1 · 3 + 3 · 2 = 11, and 3 + 2 for what was shown: ln 16, with half the weight ln 13.5, with none ln 11.
+    assert in_batch_softmax(ONE, ODDS, SHOWING).item() == pytest.approx(math.log(16))
+    assert in_batch_softmax(ONE, ODDS, SHOWING, shown_weight=0.5).item() == pytest.approx(math.log(13.5))
+    assert in_batch_softmax(ONE, ODDS, SHOWING, shown_weight=0.0).item() == pytest.approx(math.log(11))
+
+
+def test_shown_items_beside_log_q_by_hand() -> None:
+    # Shares 1/4, 1/4, 1/2 of M = 6 candidates: 2 · 4 + 1 · 3 · 4 + 3 · 2 · 2 = 32, and 6 · (3 + 2) for what was shown;
+    # the own item is 4. A fourth item that no batch draws was shown too and scores ln 5: 6 · 5 more.
+    log_q = torch.log(torch.tensor([0.25, 0.25, 0.5], dtype=torch.float64))
+    batch = dataclasses.replace(SHOWING, log_q=log_q)
+    assert in_batch_softmax(ONE, ODDS, batch).item() == pytest.approx(math.log(62 / 4))
+    assert SHOWING.counts is not None
+    batch = dataclasses.replace(
+        batch,
+        counts=torch.cat([SHOWING.counts, torch.tensor([0])]),
+        log_q=torch.cat([log_q, torch.tensor([-math.inf])]),
+        shown=Pairs(torch.tensor([0, 0, 0]), torch.tensor([1, 2, 3])),
+    )
+    items = torch.cat([ODDS, torch.log(torch.tensor([[5.0]], dtype=torch.float64))])
+    assert in_batch_softmax(ONE, items, batch).item() == pytest.approx(math.log(92 / 4))
+
+
+def test_what_is_shown_beside_log_q_counts_as_in_the_full_softmax_in_expectation() -> None:
+    """The mean over batches of the sum over M is Σ exp(s) of the catalogue and of what was shown."""
+    scores = torch.tensor([1.5, -1.0, 0.7, 0.1], dtype=torch.float64)
+    share = torch.tensor([0.5, 0.1, 0.1, 0.3], dtype=torch.float64)
+    drawn = torch.multinomial(share, 20_000 * 8, replacement=True, generator=torch.Generator().manual_seed(0))
+    shown = Pairs(torch.tensor([0]), torch.tensor([2]))
+    total = 0.0
+    for others in drawn.view(200, 800):
+        counts = torch.bincount(others, minlength=4)
+        batch = Positives(torch.tensor([0]), counts, log_q=share.log(), shown=shown)
+        loss = in_batch_softmax(ONE, scores.unsqueeze(1), batch).item()
+        total += math.exp(loss + scores[0].item()) / share[0].item() / 800
+    assert total / 200 == pytest.approx(float(scores.exp().sum() + scores[2].exp()), rel=0.005)
+    full = full_softmax(ONE, scores.unsqueeze(1), Positives(torch.tensor([0]), shown=shown)).item()
+    assert math.exp(full + scores[0].item()) == pytest.approx(float(scores.exp().sum() + scores[2].exp()))

@@ -1,3 +1,4 @@
+import dataclasses
 import math
 from collections.abc import Callable
 
@@ -7,7 +8,7 @@ import torch
 from loss_conformance import LossConformance, Reduction, random_batch
 from torch import Tensor
 
-from shortlist.losses import Positives, bpr, cosine_contrastive, pairwise_hinge
+from shortlist.losses import Pairs, Positives, bpr, cosine_contrastive, pairwise_hinge
 
 
 class TestBpr(LossConformance):
@@ -22,10 +23,7 @@ class TestPairwiseHinge(LossConformance):
 
 class TestCosineContrastive(LossConformance):
     def loss(self, queries: Tensor, items: Tensor, batch: Positives, reduction: Reduction) -> Tensor:
-        unit = torch.nn.functional.normalize
-        return cosine_contrastive(
-            unit(queries, dim=1), unit(items, dim=1), batch, reduction=reduction, margin=-0.1, negative_weight=3.0
-        )
+        return cosine_contrastive(queries, items, batch, reduction=reduction, margin=-0.1, negative_weight=3.0)
 
 
 # Item a scores 2 and stands twice, item b scores 1, item c scores -1; the one query's own item is b.
@@ -47,6 +45,21 @@ def test_cosine_contrastive_by_hand() -> None:
     items = torch.tensor([[0.9], [0.5], [-1.0]])
     loss = cosine_contrastive(QUERY, items, POSITIVES, margin=0.6, negative_weight=10.0)
     assert loss.item() == pytest.approx(1 - 0.5 + 10 * (2 * 0.3 + 0) / 3)
+
+
+def test_shown_items_are_negatives_once_more_by_hand() -> None:
+    # Item a, twice there, lies 1 above the own item and item c 2 below; c was shown too: 2 · 2 over 2 + 1 + w.
+    batch = dataclasses.replace(POSITIVES, shown=Pairs(torch.tensor([0]), torch.tensor([2])))
+    assert pairwise_hinge(QUERY, ITEMS, batch).item() == pytest.approx(4 / 4)
+    assert pairwise_hinge(QUERY, ITEMS, batch, shown_weight=0.2).item() == pytest.approx(4 / 3.2)
+    assert pairwise_hinge(QUERY, ITEMS, batch, shown_weight=0.0).item() == pytest.approx(4 / 3)
+
+
+def test_hard_negatives_by_hand() -> None:
+    # Of a (above the own item) and c (below) the harder is a, twice there: 2; of none that stands there, none.
+    assert pairwise_hinge(QUERY, ITEMS, POSITIVES, hard_negatives=1).item() == pytest.approx(2)
+    batch = Positives(torch.tensor([1]), counts=torch.tensor([0, 5, 1]))
+    assert pairwise_hinge(QUERY, ITEMS, batch, hard_negatives=1, margin=3.0).item() == pytest.approx(1)
 
 
 @pytest.mark.parametrize("loss", [bpr, pairwise_hinge, cosine_contrastive])

@@ -20,7 +20,10 @@ VERDICT = (
 EXPERIMENT = {
     "data": {"source": "clicks.parquet"},
     "model": {"two_tower": {"layers": [64, 32]}},
-    "training": {"schedule": {"epochs": 4, "seed": 7, "watch": "test"}},
+    "training": {
+        "schedule": {"epochs": 4, "seed": 7, "watch": "test"},
+        "loss": {"in_batch_softmax": {"remove_accidental_hits": True, "remove_known_positives": False}},
+    },
     "features": {"query": [{"lookup": "user_id", "width": 8}]},
 }
 
@@ -57,7 +60,8 @@ def history() -> list[dict[str, Any]]:
     values = {1: 0.21875, 2: 0.34375, 4: 0.40625}
     return [
         {"number": number, "loss": 1.0, "seconds": 2.0, "validation_seconds": 0.5,
-         "metrics": {ACCURACY: values[number]} if number in values else {}}
+         "metrics": {ACCURACY: values[number]} if number in values else {},
+         "accidental_hits": 0.0015, "known_positives": 0.125}
         for number in (1, 2, 3, 4)
     ]  # fmt: skip
 

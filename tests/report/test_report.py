@@ -111,6 +111,20 @@ class TestOneTraining:
         assert "3 test events name items that the catalogue does not hold" in page.parts["notes"]
         assert "shortlist train experiment.toml --out again" in page.parts["repeat"]
 
+    def test_negatives_that_were_none_are_told_with_what_became_of_them(self) -> None:
+        notes = read(trained()).parts["notes"]
+        pairs = "Of the pairs of an event and another candidate of its batch"
+        assert f"{pairs} 0.15 % were the event's own item once more: they were taken out." in notes
+        assert (
+            f"{pairs} 12.5 % were items that the event's user touched at other times: they counted as negatives; "
+            "remove_known_positives = true takes them out." in notes
+        )
+
+    def test_nothing_is_told_of_negatives_where_nobody_looked_or_none_was_wrong(self) -> None:
+        for shares in ({}, {"accidental_hits": 0.0, "known_positives": None}):
+            lines = [{"number": 1, "loss": 1.0, "seconds": 2.0, **shares}]
+            assert "Of the pairs" not in read(trained_run("films", EXPERIMENT, evaluation(), lines)).parts["notes"]
+
 
 class TestOneComparison:
     def test_the_verdict_names_the_highest_depth_beside_the_best_baseline_and_what_is_real(self) -> None:

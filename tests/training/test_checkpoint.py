@@ -15,7 +15,7 @@ import torch
 import shortlist as sl
 from shortlist.data.splits import Split
 from shortlist.errors import CheckpointError, SettingsError
-from shortlist.training import Epoch
+from shortlist.training import Checkpoints, Epoch
 
 TRAINING = sl.Training(epochs=4, batch_size=64, watch="validation", patience=3, seed=5)
 
@@ -67,6 +67,26 @@ def test_a_training_that_was_cut_off_ends_with_the_very_same_weights(
     assert resumed.history.best_epoch == whole.history.best_epoch
 
 
+@pytest.mark.parametrize("every", [1, 3])
+def test_what_was_remembered_and_learnt_of_frequencies_is_taken_up_again(
+    parts: Split, tmp_path: Path, every: int
+) -> None:
+    loss = sl.InBatchSoftmax(
+        memory_batches=3, log_q="streaming", uniform_negatives=4, remove_known_positives=True, hard_negatives=10
+    )
+    whole = trained(parts, sl.AdamW(0.01), loss=loss)
+    path = tmp_path / "c.safetensors"
+    with pytest.raises(CutOff):
+        trained(parts, sl.AdamW(0.01), stop_after=2, loss=loss, checkpointing=sl.Checkpointing(path, every_steps=every))
+    resumed = trained(parts, sl.AdamW(0.01), loss=loss, checkpointing=sl.Checkpointing(path, resume=True))
+    assert weights(resumed) == weights(whole)
+    plain = [dataclasses.replace(e, seconds=0.0, validation_seconds=0.0) for e in resumed.history.epochs]
+    assert plain == [dataclasses.replace(e, seconds=0.0, validation_seconds=0.0) for e in whole.history.epochs]
+    assert plain[0].known_positives is not None
+    forgetful = trained(parts, sl.AdamW(0.01), loss=dataclasses.replace(loss, memory_batches=0))
+    assert weights(forgetful) != weights(whole)
+
+
 def test_a_training_cut_off_between_its_last_step_and_the_validation_goes_on_with_the_validation(
     parts: Split, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
@@ -96,6 +116,26 @@ def test_without_resume_a_checkpoint_is_not_read(parts: Split, tmp_path: Path) -
         trained(parts, sl.AdamW(0.01), stop_after=2, checkpointing=sl.Checkpointing(path, every_steps=1))
     again = trained(parts, sl.AdamW(0.01), checkpointing=sl.Checkpointing(path, every_minutes=None))
     assert weights(again) == weights(trained(parts, sl.AdamW(0.01)))
+
+
+def test_rates_of_an_epoch_that_was_cut_off_are_those_of_the_whole(
+    parts: Split, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Nothing is masked, so that only the first batch of an epoch is looked at: before the cut."""
+    whole, path = trained(parts, sl.AdamW(0.01)), tmp_path / "c.safetensors"
+
+    def stop(_: Checkpoints) -> None:
+        raise CutOff
+
+    with monkeypatch.context() as patch:
+        patch.setattr(Checkpoints, "due", lambda _, step: step == 2)
+        patch.setattr(Checkpoints, "stop_if_asked", stop)
+        with pytest.raises(CutOff):
+            trained(parts, sl.AdamW(0.01), checkpointing=sl.Checkpointing(path))
+    resumed = trained(parts, sl.AdamW(0.01), checkpointing=sl.Checkpointing(path, resume=True))
+    for one, other in zip(resumed.history.epochs, whole.history.epochs, strict=True):
+        assert one.known_positives == other.known_positives is not None
+        assert one.accidental_hits == other.accidental_hits
 
 
 class TestRefused:

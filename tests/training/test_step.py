@@ -1,5 +1,6 @@
 """The plain step, the step as a graph, and batches of fixed shape, which a GPU wants: here on the processor."""
 
+import dataclasses
 import functools
 import math
 from collections.abc import Callable
@@ -13,7 +14,7 @@ from torch import Tensor
 
 import shortlist as sl
 from shortlist.errors import SettingsError
-from shortlist.losses import in_batch_softmax
+from shortlist.losses import Pairs, in_batch_softmax
 from shortlist.training import Batch, Events, Tables, fit, make_optimizer, pick_device
 from shortlist.training.batches import unique_in_batches
 from shortlist.training.step import WARM_UP, GraphedStep, PlainStep, make_step, tensors_of
@@ -145,6 +146,21 @@ def test_graph_is_given_each_batch_and_captured_once_for_each_shape(data: sl.Dat
     assert losses[0] == losses[1]
     assert isinstance(step, ReplayedByHand)
     assert step.captures == 2  # the shape of a whole batch, and of the last
+
+
+def test_a_batch_with_pairs_of_its_own_number_takes_a_plain_step(data: sl.Dataset) -> None:
+    events = events_of(data, fixed_shapes=True)
+    model = sl.TwoTower(events.tables.features, [6, 5])
+    step = ReplayedByHand(PlainStep(model, in_batch_softmax, make_optimizer(sl.Adagrad(), model)))
+    (batch,) = events.epoch(50, torch.Generator(), None)
+    pairs = Pairs(torch.tensor([0, 3]), (batch.positives.column[[0, 3]] + 1) % 12)
+    for kind in ("masked", "shown"):
+        masked, shown = (pairs, None) if kind == "masked" else (None, pairs)
+        held = dataclasses.replace(batch, positives=dataclasses.replace(batch.positives, masked=masked, shown=shown))
+        for _ in range(WARM_UP + 2):
+            step(held)
+        assert len(tensors_of(held)) == len(tensors_of(batch)) + 2
+    assert step.captures == 0
 
 
 def test_processor_takes_plain_steps(data: sl.Dataset) -> None:

@@ -23,6 +23,7 @@ __all__ = [
     "propose_experiment",
 ]
 
+ROLES = ("query_id", "item_id", "label", "time", "weight", "time_unit", "shown", "shown_separator")
 DATA_HELP = "The name of a data set, a table of events (Parquet, CSV, JSON lines), or an experiment.toml."
 Data = Annotated[str, typer.Argument(help=DATA_HELP, metavar="DATA")]
 
@@ -85,10 +86,8 @@ def propose_experiment(data: str, tables: Tables) -> "sl.settings.Proposal":
         sl.datasets.load(data)  # it looks like a name, and raises naming the known ones
     sources: dict[str, Any] = {"interactions": data}
     sources |= {name: tables[name] for name in ("items", "users") if name in tables}
-    roles: dict[str, str | None] = {
-        name: tables[name] for name in ("query_id", "item_id", "label", "time", "weight", "time_unit") if name in tables
-    }
-    ids = [column for role, column in roles.items() if role in ("query_id", "item_id") and column]
+    roles: dict[str, str | None] = {name: tables[name] for name in ROLES if name in tables}
+    ids = [column for role, column in roles.items() if role in ("query_id", "item_id", "shown") and column]
     frames = {name: sl.read_table(source, ids=ids) for name, source in sources.items()}
     proposal = sl.propose(frames, sources, roles)
     if "drop_unknown_items" in tables:

@@ -26,6 +26,12 @@ FLAGS: dict[str, Any] = {
         typer.Option(help="What whole numbers in the time column count since 1970."),
     ],
     "weight": Annotated[str | None, typer.Option(help="The column that says how much an event counts.")],
+    "shown": Annotated[
+        str | None, typer.Option(help="The column of the ids that were shown with each event and not touched.")
+    ],
+    "shown_separator": Annotated[
+        str | None, typer.Option(help="What stands between the ids in --shown's column where it holds texts; | else.")
+    ],
     "drop_unknown_items": Annotated[
         bool, typer.Option("--drop-unknown-items", help="Leave out events whose item the table of items does not hold.")
     ],

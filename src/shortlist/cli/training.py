@@ -123,8 +123,9 @@ def train(
     result = {
         "bundle": str(bundle),
         **assessment.to_json(),
-        "history": {"epochs": len(run.history.epochs), "best_epoch": run.history.best_epoch,
-                    "seconds": run.seconds},
+        "history": {"epochs": len(run.history.epochs), "best_epoch": run.history.best_epoch, "seconds": run.seconds,
+                    "accidental_hits": run.history.epochs[-1].accidental_hits,
+                    "known_positives": run.history.epochs[-1].known_positives},
         "notes": run.notes,
         "files": [str(path) for path in pictures],
     }  # fmt: skip
@@ -186,6 +187,10 @@ def _show_run(result: dict[str, Any]) -> None:
     typer.echo(
         f"{history['epochs']} epochs in {history['seconds']:.0f} s; the weights are epoch {history['best_epoch']}'s."
     )
+    kinds = {"accidental hits": history["accidental_hits"], "known positives": history["known_positives"]}
+    shares = " and ".join(f"{100 * share:.3g} % {kind}" for kind, share in kinds.items() if share is not None)
+    if shares:
+        typer.echo(f"Among the negatives of an event, before any is taken out: {shares}.")
     _show_files([result["bundle"], *result["files"]])
 
 

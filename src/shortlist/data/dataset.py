@@ -2,11 +2,12 @@
 
 import copy
 import hashlib
-from typing import TYPE_CHECKING, Any, Literal, Self
+from typing import TYPE_CHECKING, Annotated, Any, Literal, Self
 
 import numpy as np
 import numpy.typing as npt
 import polars as pl
+from pydantic import Field
 
 from shortlist.choice import choice
 from shortlist.data.events import EventTable
@@ -14,6 +15,7 @@ from shortlist.data.fingerprint import digest_column
 from shortlist.data.tables import (
     check_columns,
     check_label,
+    clean_id_lists,
     clean_ids,
     clean_times,
     clean_weights,
@@ -32,10 +34,11 @@ __all__ = ["Dataset", "Roles"]
 
 @choice
 class Roles:
-    """Which column says who asked, which item, how it is called, when, and how much it counts.
+    """Which column says who asked, which item, how it is called, when, how much it counts, what was shown beside it.
 
     `time_unit` says what whole numbers in the time column count since 1970; they become times then. Without it they
-    order events and are not read as times.
+    order events and are not read as times. `shown_separator` stands between the ids where the column of what was shown
+    holds texts, "|" unless said otherwise.
     """
 
     query_id: str
@@ -44,6 +47,8 @@ class Roles:
     time: str | None = None
     weight: str | None = None
     time_unit: Literal["s", "ms", "us", "ns"] | None = None
+    shown: str | None = None
+    shown_separator: Annotated[str, Field(min_length=1)] | None = None
 
     def __post_init__(self) -> None:
         if self.query_id == self.item_id:
@@ -52,6 +57,11 @@ class Roles:
             raise SettingsError(
                 "time_unit says how to read the time column, but no column has the role time. Name it, or leave "
                 "time_unit out."
+            )
+        if self.shown_separator is not None and self.shown is None:
+            raise SettingsError(
+                "shown_separator says how to read the column of what was shown, but no column has the role shown. Name "
+                "it, or leave shown_separator out."
             )
 
 
@@ -66,11 +76,13 @@ class Dataset:
     A *row* is a position: `item_rows` [E] int64 points into `items` (-1: not in the catalogue), `user_rows`
     [E] int64 into `users`, where E is the number of events.
 
-    Raises `DataError` for missing columns, ids that are null, too long or of mixed types, duplicate ids in
-    `items` or `users`, weights that are negative or not finite, and events with unknown items, unless
-    `unknown_items="drop"`. Events of weight zero are no positives and are dropped. `time_unit` says what whole
-    numbers in the time column count since 1970. `source` is a name or a `DataSource` by which the same data can be
-    read again; a bundle keeps it.
+    Raises `DataError` for missing columns, ids that are null, too long or of mixed types, duplicate ids in `items` or
+    `users`, weights that are negative or not finite, and events with unknown items, unless `unknown_items="drop"`.
+    Events of weight zero are no positives and are dropped. `time_unit` says what whole numbers in the time column count
+    since 1970. `shown` names a column of the events with the ids that stood beside the event's own and were not
+    touched: lists, or texts with `shown_separator` ("|" where left out) between ids. Those that the catalogue does not
+    hold are passed over, whatever `unknown_items` says; see `shortlist.data.shown`. `source` is a name or a
+    `DataSource` by which the same data can be read again; a bundle keeps it.
 
     >>> clicks = {"user": ["ann", "bob", "ann"], "sku": ["tea", "tea", "jam"]}
     >>> data = Dataset(clicks, query_id="user", item_id="sku")
@@ -92,13 +104,15 @@ class Dataset:
         time: str | None = None,
         weight: str | None = None,
         time_unit: Literal["s", "ms", "us", "ns"] | None = None,
+        shown: str | None = None,
+        shown_separator: str | None = None,
         unknown_items: Literal["error", "drop"] = "error",
         source: "str | DataSource | None" = None,
     ) -> None:
         if unknown_items not in ("error", "drop"):
             raise SettingsError(f'unknown_items should be "error" or "drop", but it is {unknown_items!r}.')
         self.source = source
-        self.roles = Roles(query_id, item_id, label, time, weight, time_unit)
+        self.roles = Roles(query_id, item_id, label, time, weight, time_unit, shown, shown_separator)
         self.has_items = items is not None
         self.has_users = users is not None
         events = _clean_events(to_frame(interactions, "interactions"), self.roles)
@@ -152,6 +166,14 @@ class Dataset:
             raise SettingsError('This needs times, but no column has the role time; pass time="<column>".')
         return clean_times(self.events[column], f"interactions.{column}").to_numpy()
 
+    def shown_ids(self) -> pl.Series:
+        """The ids that were shown with each event, as lists [E]; raises `SettingsError` without the role."""
+        column = self.roles.shown
+        if column is None:
+            raise SettingsError('This needs what was shown, but no column has that role; pass shown="<column>".')
+        ids = self.items[self.roles.item_id].dtype
+        return clean_id_lists(self.events[column], f"interactions.{column}", ids, self.roles.shown_separator or "|")
+
     def labels(self) -> list[str]:
         """What to call each item [N]: its label, or its id as text where there is no label."""
         ids = self.items[self.roles.item_id].cast(pl.String)
@@ -187,7 +209,9 @@ class Dataset:
         Widths of integers, units and zones of times, and whether texts are categories do not count, for libraries
         change them on the way; a date is its midnight.
         """
-        digest = hashlib.sha256(repr(self.roles).encode())
+        # Data without these two roles keeps the fingerprint that it had before there were any.
+        roles = repr(self.roles).replace(", shown=None, shown_separator=None", "")
+        digest = hashlib.sha256(roles.encode())
         tables: dict[str, pl.DataFrame | EventTable] = {
             "interactions": self.events,
             "items": self.items,
@@ -226,13 +250,16 @@ class Dataset:
 
 
 def _clean_events(events: pl.DataFrame, roles: Roles) -> pl.DataFrame:
-    wanted = [c for c in (roles.query_id, roles.item_id, roles.time, roles.weight) if c is not None]
+    wanted = [c for c in (roles.query_id, roles.item_id, roles.time, roles.weight, roles.shown) if c is not None]
     check_columns(events, wanted, "interactions")
     events = events.with_columns(
         clean_ids(events[column], f"interactions.{column}") for column in (roles.query_id, roles.item_id)
     )
     if roles.time is not None:
         events = events.with_columns(read_times(events[roles.time], f"interactions.{roles.time}", roles.time_unit))
+    if roles.shown is not None:  # a wrong column is refused now, and not once a training begins
+        some, ids = events[roles.shown].head(1_000), events[roles.item_id].dtype
+        clean_id_lists(some, f"interactions.{roles.shown}", ids, roles.shown_separator or "|")
     if roles.weight is not None:
         events = events.filter(clean_weights(events[roles.weight], f"interactions.{roles.weight}") > 0)
         if events.height == 0:

@@ -31,6 +31,7 @@ def describe(data: Dataset) -> dict[str, Any]:
             "label": roles.label,
             "time": roles.time,
             "weight": roles.weight,
+            "shown": roles.shown,
         },
         "time": _time_span(data),
         "distinct_labels": None if roles.label is None else data.items[roles.label].n_unique(),

@@ -79,7 +79,8 @@ class DataSource:
         if self.roles is None:
             return {table: read_table(source) for table, source in given.items()}
         columns = {"items": self.roles.item_id, "users": self.roles.query_id}
-        frames = {table: read_table(source, ids=(*columns.values(), *KEYS)) for table, source in given.items()}
+        ids = (*columns.values(), *KEYS, *([self.roles.shown] if self.roles.shown else []))
+        frames = {table: read_table(source, ids=ids) for table, source in given.items()}
         frames |= {table: with_key(frames[table], column) for table, column in columns.items() if table in frames}
         _same_ids(frames, list(columns.values()), given)
         return frames

@@ -14,6 +14,7 @@ __all__ = [
     "KEYS",
     "check_columns",
     "check_label",
+    "clean_id_lists",
     "clean_ids",
     "clean_times",
     "clean_weights",
@@ -119,6 +120,52 @@ def clean_ids(ids: pl.Series, where: str) -> pl.Series:
                 f"{where} has an id of {lengths[row]} bytes in row {row}; at most {MAX_ID_BYTES} are taken."
             )
     return ids
+
+
+def clean_id_lists(lists: pl.Series, where: str, ids: pl.DataType, separator: str) -> pl.Series:
+    """Lists of ids of the type `ids`, from lists or from texts with a separator between ids; `where` names the column.
+
+    A missing list is an empty one; missing ids, empty ones and blanks around those of a text go. Raises `DataError` for
+    a column of another type, and for a text that holds no whole number where ids are such.
+
+    >>> clean_id_lists(pl.Series(["7| 8", None]), "events.list", pl.Int64(), "|").to_list()
+    [[7, 8], []]
+    """
+    if isinstance(lists.dtype, pl.Array):
+        lists = lists.arr.to_list()
+    if not isinstance(lists.dtype, pl.List):
+        lists = _split_ids(lists, where, ids, separator)
+    inner = lists.dtype.inner  # type: ignore[attr-defined]
+    if isinstance(inner, pl.Categorical | pl.Enum):
+        lists = lists.cast(pl.List(pl.String))
+    elif inner.is_integer() and ids == pl.Int64:
+        lists = lists.cast(pl.List(pl.Int64), strict=False)
+    if lists.dtype != pl.List(ids):
+        raise DataError(
+            f"Ids should have one type over all tables, but the items' are {ids} and {where} holds {lists.dtype}; "
+            "convert one of them."
+        )
+    lists = lists.list.drop_nulls()
+    return pl.select(pl.lit(lists).fill_null(pl.lit([], dtype=lists.dtype))).to_series()
+
+
+def _split_ids(texts: pl.Series, where: str, ids: pl.DataType, separator: str) -> pl.Series:
+    dtype = texts.dtype
+    if not (dtype == pl.String or dtype.is_integer() or isinstance(dtype, pl.Categorical | pl.Enum)):
+        raise DataError(f"{where} should hold lists of ids, or texts with {separator!r} between ids, not {dtype}.")
+    pieces = texts.cast(pl.String).str.split(separator)
+    pieces = pieces.list.eval(pl.element().str.strip_chars().replace("", None).drop_nulls())
+    if ids != pl.Int64:
+        return pieces
+    whole = pieces.list.eval(pl.element().cast(pl.Int64, strict=False))
+    wrong = whole.list.eval(pl.element().is_null()).list.any().fill_null(False)
+    if wrong.any():
+        row = int(wrong.arg_max() or 0)
+        raise DataError(
+            f"{where} should hold whole numbers with {separator!r} between, as the items' ids are, but row {row} holds "
+            f"{shorten([texts[row]])} ({int(wrong.sum())} such rows); correct them, or name the shown_separator."
+        )
+    return whole
 
 
 def clean_weights(weights: pl.Series, where: str) -> npt.NDArray[np.float32]:

@@ -45,7 +45,7 @@ def find_in_columns(case: Case) -> Iterator[Finding]:
     """What each column of the dataset looks like, ids and the time apart."""
     roles = case.data.roles
     for table, values in case.columns():
-        is_role = values.name in (roles.label, roles.weight)
+        is_role = values.name in (roles.label, roles.weight, roles.shown)
         for finding in find_in_column(table, values, read=case.is_read(table, values.name)):
             if not is_role or finding.name == "missing-values":
                 yield finding

@@ -5,9 +5,11 @@ from collections.abc import Iterator
 import numpy as np
 import polars as pl
 
+from shortlist.data import Dataset
+from shortlist.data.shown import Shown
 from shortlist.doctor.case import Case
 from shortlist.doctor.finding import Finding, percent
-from shortlist.errors import shorten
+from shortlist.errors import DataError, shorten
 
 __all__ = ["find_in_events", "find_in_keys"]
 
@@ -17,6 +19,8 @@ MANY_DUPLICATES = 0.01
 MANY_SINGLE = 0.2
 # Users whom the table of users lacks: beyond this share the columns of users are mostly missing where they matter.
 MANY_UNLISTED = 0.05
+# Events with nothing shown beside their item: beyond this share the lists say little.
+MOSTLY_EMPTY = 0.5
 
 
 def find_in_keys(case: Case) -> Iterator[Finding]:
@@ -85,8 +89,9 @@ def _unlisted(case: Case) -> Iterator[Finding]:
 
 
 def find_in_events(case: Case) -> Iterator[Finding]:
-    """Events that stand there twice, pairs of a user and an item that come again, users of one event."""
+    """Events that stand there twice, pairs of a user and an item that come again, users of one event, shown items."""
     data = case.data
+    yield from _shown(data)
     touched = data.item_rows >= 0
     pairs = pl.DataFrame({"user": data.user_rows[touched], "item": data.item_rows[touched]})
     repeats = pairs.height - pairs.n_unique()
@@ -117,4 +122,33 @@ def find_in_events(case: Case) -> Iterator[Finding]:
             "single-event-users",
             f"{single:,} of {data.num_users:,} users ({percent(single, data.num_users)}) have one event only.",
             "They cannot be both trained and tested: read the slices of new and light users apart from the rest.",
+        )
+
+
+def _shown(data: Dataset) -> Iterator[Finding]:
+    if data.roles.shown is None:
+        return
+    try:
+        shown = Shown.of(data)
+    except DataError as error:
+        yield Finding("problem", "unreadable-shown-items", str(error), "Training refuses these lists; correct them.")
+        return
+    listed = len(shown.item_rows) + shown.num_unknown
+    if shown.num_unknown:
+        yield Finding(
+            "note",
+            "unknown-shown-items",
+            f"interactions.{data.roles.shown} names {len(shown.unknown):,} items that the catalogue does not hold, in "
+            f"{shown.num_unknown:,} of {listed:,} places ({percent(shown.num_unknown, listed)}): "
+            f"{shorten(shown.unknown.head(3).to_list())}.",
+            "Training leaves these out and keeps the events; add the items if they can still be recommended.",
+        )
+    empty = int((np.diff(shown.offsets) == 0).sum())
+    if empty > MOSTLY_EMPTY * data.num_events:
+        yield Finding(
+            "note",
+            "events-without-shown-items",
+            f"{empty:,} of {data.num_events:,} events ({percent(empty, data.num_events)}) have nothing in "
+            f"interactions.{data.roles.shown} but their own item.",
+            "They have no explicit negatives; check that the lists are complete, and keep other negatives beside them.",
         )

@@ -46,7 +46,8 @@ def find_leaks(case: Case) -> Iterator[Finding]:
         values = sample.events[column]
         if not values.dtype.is_nested() and values.dtype != pl.Object:
             yield from _about_item(case, sample, values)
-        if case.is_read("interactions", column) and (column == roles.weight or re.search(LATE_NAMES, column)):
+        late = column in (roles.weight, roles.shown) or re.search(LATE_NAMES, column)
+        if case.is_read("interactions", column) and late:
             yield Finding(
                 "warning",
                 "feature-known-too-late",

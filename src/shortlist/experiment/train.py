@@ -29,11 +29,24 @@ from shortlist.settings import (
     InBatchSoftmax,
     PairwiseHinge,
     Protocol,
+    SampledNegatives,
     Training,
     TwoTowerSettings,
     refuse_other_scores,
 )
-from shortlist.training import Checkpoints, Epoch, History, ProgressBar, Tables, fit, make_optimizer, pick_device
+from shortlist.training import (
+    Checkpoints,
+    Epoch,
+    Events,
+    History,
+    ItemMemory,
+    ProgressBar,
+    StreamingFrequency,
+    Tables,
+    fit,
+    make_optimizer,
+    pick_device,
+)
 
 __all__ = ["train"]
 
@@ -125,7 +138,8 @@ def _train_once(
         loss=_loss_function(loss),
         optimizer=make_optimizer(plan.optimizer, model),
         training=training,
-        log_q=events.log_q(training.batch_size) if isinstance(loss, InBatchSoftmax) and loss.log_q else None,
+        log_q=_log_q(loss, events, training),
+        memory=_memory(loss, events),
         validate=_watch(model, tables, split, training, plan.protocol),
         on_epoch=on_epoch,
         checkpoints=checkpoints,
@@ -191,6 +205,22 @@ def _loss_function(choice: AnyLoss) -> Callable[[Tensor, Tensor, Positives], Ten
     function = functions[type(choice)]
     taken = inspect.signature(function).parameters
     return functools.partial(function, **{n: value for n, value in dataclasses.asdict(choice).items() if n in taken})
+
+
+def _log_q(loss: AnyLoss, events: Events, training: Training) -> Tensor | StreamingFrequency | None:
+    """What the loss corrects its candidates' scores by."""
+    if not isinstance(loss, InBatchSoftmax) or not loss.log_q:
+        return None
+    if loss.log_q == "streaming":
+        return StreamingFrequency(events.tables.num_items, device=events.tables.device)
+    return events.log_q(training.batch_size)
+
+
+def _memory(loss: AnyLoss, events: Events) -> ItemMemory | None:
+    """The memory of earlier batches' items that the loss wants."""
+    if not isinstance(loss, SampledNegatives) or not loss.memory_batches:
+        return None
+    return ItemMemory(loss.memory_batches, events.known if events.remove_known else None)
 
 
 def _watch(

@@ -9,11 +9,12 @@ from torch import Tensor
 
 from shortlist.data import Dataset, Split
 from shortlist.data.seen import Seen
+from shortlist.data.shown import Shown
 from shortlist.features import event_table
 from shortlist.features.lists import FIRST_ROW
 from shortlist.models import TwoTower
 from shortlist.settings import AnyLoss, FullSoftmax, SampledNegatives
-from shortlist.training import Events, KnownPositives, NegativeSampler, Tables
+from shortlist.training import Events, KnownPositives, NegativeSampler, ShownItems, Tables
 
 __all__ = ["events_of", "item_vectors", "query_encoder", "shared_vectors"]
 
@@ -30,12 +31,14 @@ def events_of(
     With a loss they are to be trained on, and have the candidates that it wants beside each batch's own; `half_life` is
     that of `Training`.
     """
-    negatives = known = None
+    negatives = known = shown = None
     if isinstance(loss, SampledNegatives) and loss.uniform_negatives + loss.popular_negatives:
         counts = np.bincount(part.item_rows, minlength=part.num_items)
         negatives = NegativeSampler(torch.from_numpy(counts).to(tables.device), loss)
-    if loss is not None and loss.remove_known_positives:
+    if loss is not None:
         known = KnownPositives(Seen.of(part), part.num_items, tables.device)
+        if part.roles.shown is not None and loss.shown_weight:
+            shown = ShownItems(Shown.of(part), tables.device)
     training = part is split.train
     histories, own = None, training
     if tables.features.history:
@@ -49,7 +52,9 @@ def events_of(
         own_histories=own,
         in_time=split.in_time and training,
         negatives=negatives,
+        shown=shown,
         known=known,
+        remove_known=loss is not None and loss.remove_known_positives,
         half_life=half_life,
         table=event_table(tables.features.event, part, split),
     )

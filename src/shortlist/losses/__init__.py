@@ -3,10 +3,10 @@
 from shortlist.losses.full_softmax import full_softmax
 from shortlist.losses.in_batch_softmax import in_batch_softmax
 from shortlist.losses.pairwise import bpr, cosine_contrastive, pairwise_hinge
-from shortlist.losses.positives import Masked, Positives, Reduction
+from shortlist.losses.positives import Pairs, Positives, Reduction
 
 __all__ = [
-    "Masked",
+    "Pairs",
     "Positives",
     "Reduction",
     "bpr",

@@ -1,9 +1,11 @@
 """Softmax cross entropy over the whole catalogue: every item is a negative of every event."""
 
+import torch
 from torch import Tensor
 
 from shortlist.losses.positives import Positives, Reduction
 from shortlist.losses.tiled_softmax import tiled_softmax
+from shortlist.losses.tiles import Candidates
 
 __all__ = ["full_softmax"]
 
@@ -16,6 +18,8 @@ def full_softmax(
     reduction: Reduction = "mean",
     temperature: float = 1.0,
     label_smoothing: float = 0.0,
+    hard_negatives: int | None = None,
+    shown_weight: float = 1.0,
 ) -> Tensor:
     """Cross entropy of each positive's item among all items of the catalogue; a scalar.
 
@@ -23,7 +27,9 @@ def full_softmax(
     `positives.column` are rows. With scores s = q·v / temperature the loss of a row with own item i is
     log Σ_n exp(s_n) − s_i: what the sampled losses estimate, without sampling, so that nothing needs a correction;
     `positives.counts` and `log_q` are not looked at; `masked` items are no negatives of their rows. "mean" divides by
-    the sum of the weights. `label_smoothing` is that of `tiled_softmax`.
+    the sum of the weights. `label_smoothing` is that of `tiled_softmax`. With `hard_negatives` the sum goes over the
+    own item and so many others, the highest of the whole catalogue. What was shown with an event and not touched
+    (`positives.shown`) is a candidate anyway: it counts 1 + `shown_weight` times in its row.
 
     Memory and precision are those of `tiled_softmax`. A step encodes the catalogue too, forward and back.
 
@@ -35,12 +41,18 @@ def full_softmax(
     1.0986
     """
     weights = positives.row_weights(queries, reduction)
+    candidates = Candidates(
+        masked=positives.masked,
+        shown=positives.shown,
+        shown_bias=torch.tensor(shown_weight, dtype=weights.dtype).log(),
+        hardest=hard_negatives,
+    )
     return tiled_softmax(
         queries,
         items,
         positives.column,
         weights,
-        masked=positives.masked,
+        candidates,
         temperature=temperature,
         label_smoothing=label_smoothing,
     )

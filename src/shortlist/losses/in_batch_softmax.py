@@ -5,6 +5,7 @@ from torch import Tensor
 
 from shortlist.losses.positives import Positives, Reduction
 from shortlist.losses.tiled_softmax import tiled_softmax
+from shortlist.losses.tiles import Candidates
 
 __all__ = ["in_batch_softmax"]
 
@@ -18,6 +19,8 @@ def in_batch_softmax(
     temperature: float = 1.0,
     remove_accidental_hits: bool = False,
     label_smoothing: float = 0.0,
+    hard_negatives: int | None = None,
+    shown_weight: float = 1.0,
 ) -> Tensor:
     """Cross entropy of each positive's item among all positives' items of the batch; a scalar.
 
@@ -34,6 +37,18 @@ def in_batch_softmax(
     row. "mean" divides by the sum of the weights, so that the learning rate need not change with the batch or the
     weights' scale; "sum" does not divide. `label_smoothing` is that of `tiled_softmax`, over the different items.
 
+    With `hard_negatives` only that many of a row's other items stay, those with the largest terms n_u exp(s_u − log
+    q_u) of the sum: mining sees scores after temperature, log-q and accidental hits, as TensorFlow Recommenders orders
+    it, and an item that stands there several times takes one place with all its copies. The sum is then no estimate of
+    the one over the catalogue, so that log-q decides which candidates are hard rather than correct for how they were
+    drawn. The copies of a row's own item stay with it, unless they are removed.
+
+    What was shown with an event and not touched (`positives.shown`) is no sample, and its scores are not corrected: it
+    adds `shown_weight` · exp(s_j) to its row's sum, beside what j adds where it was drawn too. With `log_q` the terms
+    n_u / q_u of the M = Σ_u n_u candidates estimate M times the sum over the catalogue, so that shown items are taken M
+    times as well: the whole then estimates M · (Σ_catalogue exp(s) + `shown_weight` · Σ_shown exp(s)), and a shown
+    item counts as much beside others as it does in `full_softmax`.
+
     Memory and precision are those of `tiled_softmax`.
 
     Use it when every event is a positive. The gradient reaches queries and items, not weights or counts.
@@ -43,10 +58,11 @@ def in_batch_softmax(
     >>> round(in_batch_softmax(queries, items, positives).item(), 4)  # log(e + 1) − 1
     0.3133
     """
+    shown_items = items
+    items, positives = positives.counted(items)
     weights = positives.row_weights(queries, reduction)
-    if positives.counts is None:
-        column_bias = own_bias = None
-    else:
+    column_bias = own_bias = None
+    if positives.counts is not None:
         column_bias = positives.counts.to(weights.dtype).log()  # [U]
         own_bias = -column_bias[positives.column]  # [P]: takes a positive's own item back to a count of one
     if positives.log_q is not None:
@@ -57,9 +73,15 @@ def in_batch_softmax(
         items,
         positives.column,
         weights,
-        column_bias=column_bias,
-        own_bias=own_bias if remove_accidental_hits else None,
-        masked=positives.masked,
+        Candidates(
+            column_bias,
+            own_bias if remove_accidental_hits else None,
+            positives.masked,
+            positives.shown,
+            _shown_bias(positives, shown_weight, weights),
+            hard_negatives,
+        ),
+        shown_items=shown_items,
         temperature=temperature,
         label_smoothing=label_smoothing,
     )
@@ -68,3 +90,14 @@ def in_batch_softmax(
     return loss - (1 - label_smoothing) * torch.dot(
         weights, own_bias
     )  # the own item counts n times among the candidates, once above
+
+
+def _shown_bias(positives: Positives, shown_weight: float, weights: Tensor) -> Tensor | float:
+    """The log of how many times a shown item counts among the candidates, M times as many where log-q corrects them."""
+    if positives.shown is None:
+        return 0.0
+    bias = torch.tensor(shown_weight, dtype=weights.dtype, device=weights.device).log()
+    if positives.log_q is None:
+        return bias
+    counts = torch.ones_like(positives.log_q) if positives.counts is None else positives.counts
+    return bias + counts.sum().to(weights.dtype).log()

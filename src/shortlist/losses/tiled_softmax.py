@@ -6,8 +6,7 @@ from collections.abc import Callable
 import torch
 from torch import Tensor
 
-from shortlist.losses.positives import Masked
-from shortlist.losses.tiles import tiled_loss
+from shortlist.losses.tiles import Candidates, tiled_loss
 
 __all__ = ["tiled_softmax"]
 
@@ -17,10 +16,9 @@ def tiled_softmax(
     items: Tensor,
     column: Tensor,
     weights: Tensor,
+    candidates: Candidates | None = None,
     *,
-    column_bias: Tensor | None = None,
-    own_bias: Tensor | None = None,
-    masked: Masked | None = None,
+    shown_items: Tensor | None = None,
     temperature: float = 1.0,
     label_smoothing: float = 0.0,
 ) -> Tensor:
@@ -39,9 +37,8 @@ def tiled_softmax(
         items,
         column,
         weights,
-        column_bias=column_bias,
-        own_bias=own_bias,
-        masked=masked,
+        candidates,
+        shown_items=shown_items,
         temperature=temperature,
     )
 

@@ -10,7 +10,7 @@ from shortlist.report.blocks import folded, listed, paragraph, table
 from shortlist.report.markup import Child, Markup, element
 from shortlist.report.runs import ReportedRun, setting
 from shortlist.report.tables import FindingTable
-from shortlist.report.words import count
+from shortlist.report.words import count, percentage
 
 __all__ = [
     "findings_part",
@@ -134,8 +134,27 @@ def notes_part(run: ReportedRun) -> Blocks:
         )
         if number
     ]
-    notes = [*run.notes, *odd]
+    notes = [*run.notes, *odd, *_about_pairs(run)]
     return [listed(notes)] if notes else [paragraph("There is nothing else to know.")]
+
+
+def _about_pairs(run: ReportedRun) -> Iterator[str]:
+    """How many of the pairs that the training compared were no honest negatives, and what became of them."""
+    epoch, losses = run.last_epoch, setting(run.experiment, "training.loss")
+    if epoch is None or not isinstance(losses, Mapping):
+        return
+    loss: Mapping[str, Any] = next(iter(losses.values()), {})
+    kinds = (
+        (epoch.accidental_hits, "the event's own item once more", "remove_accidental_hits"),
+        (epoch.known_positives, "items that the event's user touched at other times", "remove_known_positives"),
+    )
+    for share, what, remedy in kinds:
+        if not share:
+            continue
+        # A loss that has no such setting never compares an item with itself.
+        fate = "were taken out" if loss.get(remedy, True) else f"counted as negatives; {remedy} = true takes them out"
+        pairs = f"Of the pairs of an event and another candidate of its batch {percentage(share)}"
+        yield f"{pairs} were {what}: they {fate}."
 
 
 def repeat_part(run: ReportedRun) -> Blocks:

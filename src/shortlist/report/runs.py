@@ -91,7 +91,9 @@ class Checks:
 
 @dataclasses.dataclass(frozen=True)
 class ReportedRun:
-    """One column of the report. `kind` is the command that made the run, `failed` says which seeds gave no figures."""
+    """One column of the report. `kind` is the command that made the run, `failed` says which seeds gave no figures,
+    `last_epoch` is that of a training.
+    """
 
     name: str
     kind: str
@@ -104,6 +106,7 @@ class ReportedRun:
     failed: tuple[FailedTable, ...] = ()
     notes: tuple[str, ...] = ()
     checks: Checks = Checks()
+    last_epoch: EpochTable | None = None
 
     @property
     def from_python(self) -> bool:
@@ -166,7 +169,8 @@ def trained_run(
     on_curves = {key: metrics[found.decisive] for key, metrics in found.baselines.items()} if on_test else {}
     beside = Beside(found.baselines, found.not_computed, on_curves)
     return ReportedRun(
-        name, "train", experiment, found.decisive, found.counts, (model,), beside, notes=tuple(notes)
+        name, "train", experiment, found.decisive, found.counts, (model,), beside, notes=tuple(notes),
+        last_epoch=epochs[-1] if epochs else None,
     )  # fmt: skip
 
 

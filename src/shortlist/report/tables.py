@@ -93,6 +93,8 @@ class EpochTable(_Table):
     seconds: FiniteFloat
     validation_seconds: FiniteFloat = 0.0
     metrics: Metrics = {}
+    accidental_hits: FiniteFloat | None = None
+    known_positives: FiniteFloat | None = None
 
 
 class RowTable(_Table):

@@ -16,6 +16,7 @@ __all__ = [
     "joined",
     "metric_k",
     "metric_name",
+    "percentage",
     "protocol",
 ]
 
@@ -124,6 +125,15 @@ def count(number: int, one: str) -> str:
     ('1 seed', '2,000 seeds')
     """
     return f"{number:,} {one if number == 1 else one + 's'}"
+
+
+def percentage(share: float) -> str:
+    """A share in per cent, with three digits.
+
+    >>> percentage(0.1234), percentage(0.00123), percentage(1.0)
+    ('12.3 %', '0.123 %', '100 %')
+    """
+    return f"{100 * share:.3g} %"
 
 
 def joined(names: Iterable[str]) -> str:

@@ -28,6 +28,7 @@ ITEM_NAMES = ("itemid", "item", "productid", "product", "sku", "articleid", "art
               "newsid", "contentid", "content", "iid")  # fmt: skip
 LABEL_NAMES = ("title", "name", "label", "itemname", "productname", "headline", "description")
 WEIGHT_NAMES = ("weight", "quantity", "qty", "count", "clicks", "views", "plays", "rating", "score")
+SHOWN_NAMES = ("shown", "impressions", "impression", "displayed", "slate")
 
 # Ids have a row each up to here.
 MOST_IDS = 10_000_000
@@ -118,7 +119,7 @@ def propose(
 
 def _roles(frames: Mapping[str, pl.DataFrame], given: Mapping[str, str | None], doubts: list[str]) -> Roles:
     events = frames["interactions"]
-    taken = [column for role, column in given.items() if column and role != "time_unit"]
+    taken = [column for role, column in given.items() if column and role not in ("time_unit", "shown_separator")]
     notes: list[str] = []
     time = find_time(events, taken, given, notes)  # before the ids: whole numbers of seconds look like ids too
     taken += [time] if time else []
@@ -132,8 +133,14 @@ def _roles(frames: Mapping[str, pl.DataFrame], given: Mapping[str, str | None], 
         for column in events.columns
         if _may_be_weight(events[column]) and column != given.get("weight")
     )
+    doubts.extend(
+        f"{column!r} may hold what was shown: add shown = {column!r} to roles if these are ids that were not touched."
+        for column in events.columns
+        if _plain(column) in SHOWN_NAMES and column != given.get("shown")
+    )
     unit: Any = given.get("time_unit")
-    return Roles(query_id=query, item_id=item, label=label, time=time, weight=given.get("weight"), time_unit=unit)
+    others = {role: given.get(role) for role in ("weight", "shown", "shown_separator")}
+    return Roles(query_id=query, item_id=item, label=label, time=time, time_unit=unit, **others)
 
 
 def _id(
@@ -195,7 +202,7 @@ def _of_users(frames: Mapping[str, pl.DataFrame], roles: Roles, doubts: list[str
     doubts.extend(
         f"{column!r} of the interactions is left out: add it to query only if it is known before the item is."
         for column in frames["interactions"].columns
-        if column not in (roles.query_id, roles.item_id, roles.time, roles.weight)
+        if column not in (roles.query_id, roles.item_id, roles.time, roles.weight, roles.shown)
         and not _may_be_weight(frames["interactions"][column])
     )
     users = frames.get("users")

@@ -41,13 +41,22 @@ class SampledNegatives:
     `uniform_negatives` items are drawn besides for each batch, all with the same chance: these are the items that
     nobody in the batch touched, which a model served over a whole catalogue must rank too (mixed negatives: Yang et al.
     2020, https://doi.org/10.1145/3366424.3386195). `popular_negatives` are drawn by how often training touched them, to
-    the power of 0.75. `remove_known_positives` takes what a row's user touched at other times in training out of its
-    negatives, which in-batch negatives otherwise hold the more often the more popular items are.
+    the power of 0.75. `memory_batches` keeps the items of so many earlier batches among the candidates, with the
+    vectors that they had then; see `shortlist.training.ItemMemory`.
+
+    `remove_known_positives` takes what a row's user touched at other times in training out of its negatives, which
+    in-batch negatives otherwise hold the more often the more popular items are. With `hard_negatives` only so many of a
+    row's negatives stay, those that the model scores highest as it is; see `shortlist.losses.hard_negatives`. What was
+    shown with an event and not touched is a negative of that event `shown_weight` times more, wherever the data says
+    it.
     """
 
     uniform_negatives: Count = 0
     popular_negatives: Count = 0
     remove_known_positives: bool = False
+    memory_batches: Count = 0
+    hard_negatives: Positive | None = None
+    shown_weight: NotNegative = 1.0
 
 
 @choice
@@ -55,13 +64,14 @@ class InBatchSoftmax(SampledNegatives):
     """Softmax cross entropy over the items of the batch; see `shortlist.losses.in_batch_softmax`.
 
     `log_q` corrects for popular items being everyone's negatives, by how often each item is expected among a batch's
-    candidates, whatever they were drawn from. `remove_accidental_hits` keeps a row's own item out of its negatives.
-    Events' weights count wherever the data has them.
+    candidates, whatever they were drawn from; `log_q = "streaming"` learns that from the batches as they go by, for
+    frequencies that drift (`shortlist.training.StreamingFrequency`). `remove_accidental_hits` keeps a row's own item
+    out of its negatives. Events' weights count wherever the data has them.
     """
 
     reduction: Literal["sum", "mean"] = "mean"
     temperature: PositiveNumber = 1.0
-    log_q: bool = False
+    log_q: bool | Literal["streaming"] = False
     remove_accidental_hits: bool = False
     label_smoothing: Share = 0.0
 
@@ -70,13 +80,15 @@ class InBatchSoftmax(SampledNegatives):
 class FullSoftmax:
     """Softmax cross entropy over the whole catalogue, for one small enough; see `shortlist.losses.full_softmax`.
 
-    `remove_known_positives` takes what a row's user touched at other times in training out of its negatives.
+    `remove_known_positives`, `hard_negatives` and `shown_weight` are those of the losses over samples.
     """
 
     reduction: Literal["sum", "mean"] = "mean"
     temperature: PositiveNumber = 1.0
     remove_known_positives: bool = False
     label_smoothing: Share = 0.0
+    hard_negatives: Positive | None = None
+    shown_weight: NotNegative = 1.0
 
 
 @choice

@@ -18,11 +18,11 @@ from shortlist.data.histories import Histories, touched_before
 from shortlist.data.recency import weights_by_recency
 from shortlist.features import EncodedStore, Features, FittedFeature
 from shortlist.features.lists import FIRST_ROW
-from shortlist.losses import Positives
+from shortlist.losses import Pairs, Positives
 from shortlist.models.inputs import Bag, Columns, Gathered, SharedHistory, TowerInput, split_inputs
 from shortlist.settings.training import SampledNegatives
 from shortlist.training.histories import HistoryInputs
-from shortlist.training.negatives import KnownPositives, NegativeSampler
+from shortlist.training.negatives import KnownPositives, NegativeSampler, ShownItems
 
 __all__ = ["Batch", "Events", "Tables", "unique_in_batches"]
 
@@ -37,7 +37,8 @@ class Batch:
     """What one step needs: B queries, their positives, and the U items that they are scored against.
 
     `query_inputs` and `item_inputs` go into the towers; `positives` matches each query's own item with its
-    column among these; `user_rows` [B] says who asks and `item_rows` [U] which items stand there.
+    column among these; `user_rows` [B] says who asks and `item_rows` [U] which items stand there. `accidental_hits` is
+    how many times all queries together find their own item among the candidates once more.
     """
 
     query_inputs: Mapping[str, TowerInput]
@@ -45,6 +46,7 @@ class Batch:
     positives: Positives
     user_rows: Tensor
     item_rows: Tensor
+    accidental_hits: int = 0
 
 
 class Tables:
@@ -98,8 +100,9 @@ class Events:
     for, wherever it stands there. With `in_time` too it ends before the moment of the event instead, and the item stays
     in it where it was touched before, as it will when the model is used.
 
-    `negatives` are drawn for each batch besides its own items; `known` are taken out of each row's candidates. Events
-    weigh half as much for every `half_life` seconds before the latest one.
+    `negatives` are drawn for each batch besides its own items; what was `shown` with an event is a candidate of that
+    event alone. `known` says what users touched, which is taken out of their rows' candidates with `remove_known`.
+    Events weigh half as much for every `half_life` seconds before the latest one.
     """
 
     def __init__(
@@ -112,14 +115,18 @@ class Events:
         own_histories: bool = False,
         in_time: bool = False,
         negatives: NegativeSampler | None = None,
+        shown: ShownItems | None = None,
         known: KnownPositives | None = None,
+        remove_known: bool = True,
         half_life: float | None = None,
         table: EventTable | None = None,
     ) -> None:
         self.tables = tables
         self.whole_catalogue = whole_catalogue
         self.negatives = negatives
+        self.shown = shown
         self.known = known
+        self.remove_known = remove_known
         self.columns = tables.encode(tables.features.event, data.events if table is None else table)
         self.histories: HistoryInputs | None = None
         self._own_histories = own_histories
@@ -209,50 +216,72 @@ class Events:
         GPU is waited for a few times in all.
         """
         users, own = self.user_rows.index_select(0, rows), self.item_rows.index_select(0, rows)
+        shown = None if self.shown is None else self.shown.take(rows)
         if self.whole_catalogue:
-            items = self._whole_catalogue(own, batch_size)
+            items = self._whole_catalogue(own, batch_size, shown)
         else:
-            items = self._items_of_batches(own, batch_size, draws or torch.Generator())
+            items = self._items_of_batches(own, batch_size, draws or torch.Generator(), shown)
         owns = torch.split(own, batch_size)
         weights = None if self.weights is None else torch.split(self.weights.index_select(0, rows), batch_size)
         queries = split_inputs(self._inputs_of(users, own, rows), batch_size)
         for place, of_users in enumerate(torch.split(users, batch_size)):
             columns = None if self.whole_catalogue else items.rows[place]
+            masked = None
+            if self.known is not None and self.remove_known:
+                masked = self.known.among(of_users, owns[place], columns)
             positives = Positives(
                 column=items.column[place],
                 counts=None if items.counts is None else items.counts[place],
                 weights=None if weights is None else weights[place],
                 log_q=None if log_q is None else log_q.index_select(0, items.rows[place]),
-                masked=None if self.known is None else self.known.among(of_users, owns[place], columns),
+                masked=masked,
+                shown=None if items.shown is None else _without(items.shown[place], masked, len(items.rows[place])),
             )
             inputs = self._with_shared_items(queries[place])
-            yield Batch(inputs, items.inputs[place], positives, of_users, items.rows[place])
+            rows_of_items, hits = items.rows[place], items.accidental_hits[place]
+            yield Batch(inputs, items.inputs[place], positives, of_users, rows_of_items, hits)
 
     def batch(self, rows: Tensor, log_q: Tensor | None) -> Batch:
         """The one batch of these events [B]."""
         return next(self.batches(rows, len(rows), log_q))
 
-    def _whole_catalogue(self, own: Tensor, batch_size: int) -> "_Items":
+    def _whole_catalogue(self, own: Tensor, batch_size: int, shown: Pairs | None) -> "_Items":
         columns = torch.split(own, batch_size)
         rows, inputs = [self.tables.item_rows] * len(columns), [self.tables.item_inputs] * len(columns)
-        return _Items(rows, inputs, columns, None)
+        return _Items(rows, inputs, columns, None, _split_pairs(shown, batch_size, len(columns)), [0] * len(columns))
 
-    def _items_of_batches(self, own: Tensor, batch_size: int, draws: torch.Generator) -> "_Items":
-        batch = torch.arange(len(own), device=own.device) // batch_size
-        values = own
+    def _items_of_batches(self, own: Tensor, batch_size: int, draws: torch.Generator, shown: Pairs | None) -> "_Items":
+        values, batch = [own], [torch.arange(len(own), device=own.device) // batch_size]
         if self.negatives is not None and len(own):
             drawn = self.negatives.draw(math.ceil(len(own) / batch_size), draws)  # [batches, M]
-            values = torch.cat([own, drawn.flatten()])
-            batch = torch.cat([batch, torch.arange(len(drawn), device=own.device).repeat_interleave(drawn.shape[1])])
-        step = WIDTH_STEP if self.tables.fixed_shapes else None
-        rows, column, counts, sizes = unique_in_batches(values, batch, self.tables.num_items, width_step=step)
-        inputs = split_inputs(self.tables.items.take(rows), sizes)
+            values.append(drawn.flatten())
+            batch.append(torch.arange(len(drawn), device=own.device).repeat_interleave(drawn.shape[1]))
+        if shown is not None:
+            values.append(shown.column)
+            batch.append(shown.row // batch_size)
+        rows, column, counts, sizes = unique_in_batches(
+            torch.cat(values),
+            torch.cat(batch),
+            self.tables.num_items,
+            width_step=WIDTH_STEP if self.tables.fixed_shapes else None,
+            num_uncounted=0 if shown is None else len(shown.column),
+        )
         columns = torch.split(column[: len(own)], batch_size)
-        return _Items(torch.split(rows, sizes), inputs, columns, torch.split(counts, sizes))
+        if shown is not None:
+            shown = Pairs(shown.row, column[len(column) - len(shown.column) :])
+        return _Items(
+            torch.split(rows, sizes),
+            split_inputs(self.tables.items.take(rows), sizes),
+            columns,
+            torch.split(counts, sizes),
+            _split_pairs(shown, batch_size, len(columns)),
+            _accidental_hits(counts, column[: len(own)], batch[0], sizes),
+        )
 
     def _gathered_together(self, batch_size: int) -> int:
         """For how many batches to gather at once; the longer the lists, the fewer."""
-        items = batch_size + (0 if self.negatives is None else self.negatives.size)
+        of_shown = 0.0 if self.shown is None else self.shown.numbers_per_row
+        items = batch_size * (1 + of_shown) + (0 if self.negatives is None else self.negatives.size)
         items = max(items, WIDTH_STEP) if self.tables.fixed_shapes else items
         of_histories = 0.0 if self.histories is None else self.histories.numbers_per_row
         of_queries = batch_size * (self.columns.numbers_per_row + self.tables.users.numbers_per_row + of_histories)
@@ -269,15 +298,46 @@ class _Items(NamedTuple):
     inputs: Sequence[Mapping[str, Gathered]]
     column: Sequence[Tensor]  # [B] each
     counts: Sequence[Tensor] | None  # [U] each
+    shown: Sequence[Pairs] | None
+    accidental_hits: Sequence[int]
+
+
+def _accidental_hits(counts: Tensor, column: Tensor, batch: Tensor, sizes: Sequence[int]) -> list[int]:
+    """How many more times than once the own items of each batch's events stand there in all.
+
+    `counts` are those of the batches' items, so many in each as `sizes` says; `column` [R] is each event's own item
+    among those of its `batch` [R].
+    """
+    first = torch.tensor([0, *itertools.accumulate(sizes)], device=batch.device)  # where each batch's items begin
+    more = counts.index_select(0, column + first.index_select(0, batch)) - 1
+    return torch.bincount(batch, more.double()).long().tolist()
+
+
+def _split_pairs(pairs: Pairs | None, batch_size: int, num_batches: int) -> list[Pairs] | None:
+    """Pairs whose rows go on from batch to batch, for each batch those of its own rows."""
+    if pairs is None:
+        return None
+    sizes = torch.bincount(pairs.row // batch_size, minlength=num_batches).tolist()
+    rows, columns = torch.split(pairs.row % batch_size, sizes), torch.split(pairs.column, sizes)
+    return [Pairs(*of_batch) for of_batch in zip(rows, columns, strict=True)]
+
+
+def _without(pairs: Pairs, masked: Pairs | None, num_columns: int) -> Pairs:
+    """The pairs that are not masked."""
+    if masked is None:
+        return pairs
+    stay = ~torch.isin(pairs.row * num_columns + pairs.column, masked.row * num_columns + masked.column)
+    return Pairs(pairs.row[stay], pairs.column[stay])
 
 
 def unique_in_batches(
-    values: Tensor, batch: Tensor, num_values: int, *, width_step: int | None = None
+    values: Tensor, batch: Tensor, num_values: int, *, width_step: int | None = None, num_uncounted: int = 0
 ) -> tuple[Tensor, Tensor, Tensor, list[int]]:
     """The different values of each batch: `values` [R] lie in [0, num_values), `batch` [R] is where each belongs.
 
     Given are the different values, batch after batch and ascending in each; which of its batch's each value is [R]; how
-    often each different one stands in its batch; and how many different ones each batch has.
+    often each different one stands in its batch; and how many different ones each batch has. The last `num_uncounted`
+    values are among them, but count 0 times.
 
     With `width_step` every batch has the most that any has, rounded up to a multiple of the step so that it seldom
     changes from one call to the next; what a batch lacks is filled up with its lowest value, standing there 0 times.
@@ -286,6 +346,8 @@ def unique_in_batches(
     (tensor([5, 7, 3]), tensor([1, 0, 1, 0, 0]), tensor([1, 2, 2]), [2, 1])
     """
     keys, place, counts = torch.unique(batch * num_values + values, return_inverse=True, return_counts=True)
+    if num_uncounted:
+        counts = torch.bincount(place[: len(place) - num_uncounted], minlength=len(keys))
     unique, batch_of_unique = keys % num_values, keys // num_values
     sizes = torch.bincount(batch_of_unique)
     first = sizes.cumsum(0) - sizes  # where each batch's different values begin

@@ -21,10 +21,12 @@ from shortlist.models import TwoTower
 from shortlist.settings.training import Checkpointing
 from shortlist.training.optimizers import Optimizer
 
-__all__ = ["Checkpoints", "Place"]
+__all__ = ["Checkpoints", "Place", "below"]
 
 # Raised by one whenever an older reader could misunderstand a newer file.
-FORMAT = 2
+FORMAT = 3
+# What a place says in plain values.
+FIGURES = ("epochs", "steps", "total_loss", "best", "pairs")
 T = TypeVar("T")
 
 
@@ -32,9 +34,10 @@ T = TypeVar("T")
 class Place:
     """Where a training stands: between two steps.
 
-    `epochs` are the finished ones as plain values, `steps` those done in the epoch under way and `total_loss` the
-    sum of their losses; `order` is the state of the generator that drew the epoch's order, before it did. `best`
-    are early stopping's figures and `best_weights` its weights, where it keeps some.
+    `epochs` are the finished ones as plain values, `steps` those done in the epoch under way and `total_loss` the sum
+    of their losses; `order` is the state of the generator that drew the epoch's order, before it did. `best` are early
+    stopping's figures and `best_weights` its weights, where it keeps some. `pairs` are the sums of `PairRates` in the
+    epoch under way, `kept` what else a training keeps from step to step, by name.
     """
 
     order: Tensor
@@ -42,6 +45,8 @@ class Place:
     steps: int = 0
     total_loss: float = 0.0
     best: dict[str, Any] = dataclasses.field(default_factory=dict)
+    pairs: list[int] = dataclasses.field(default_factory=list)
+    kept: dict[str, Tensor] = dataclasses.field(default_factory=dict)
     best_weights: dict[str, Tensor] | None = None
 
 
@@ -99,6 +104,7 @@ class Checkpoints:
         """Write down where the training stands; raises `OSError` where the disk does not take it."""
         tensors = {f"model.{name}": tensor for name, tensor in model.state_dict().items()}
         tensors |= {f"best.{name}": tensor for name, tensor in (place.best_weights or {}).items()}
+        tensors |= {f"kept.{name}": tensor for name, tensor in place.kept.items()}
         numbers = {}
         for name, value in _optimizer_state(optimizer).items():
             if isinstance(value, Tensor):
@@ -113,7 +119,7 @@ class Checkpoints:
             "identity": self.identity,
             "threads": torch.get_num_threads(),
             "optimizer": numbers,
-            **{name: getattr(place, name) for name in ("epochs", "steps", "total_loss", "best")},
+            **{name: getattr(place, name) for name in FIGURES},
         }
         write_file(self.path, save({n: t.contiguous() for n, t in tensors.items()}, {"state": json.dumps(state)}))
         self._written = time.monotonic()
@@ -127,20 +133,21 @@ class Checkpoints:
         if not self.resume or not self.path.exists():
             return None
         state, tensors = self._load()
-        model.load_state_dict(_below("model.", tensors))
-        saved = {**state["optimizer"], **_below("optimizer.", tensors)}
+        model.load_state_dict(below("model.", tensors))
+        saved = {**state["optimizer"], **below("optimizer.", tensors)}
         for place, parameter in enumerate(_parameters(optimizer)):
             optimizer.state[parameter] = {
                 name: value.to(parameter.device) if isinstance(value, Tensor) else value
-                for name, value in _below(f"{place}.", saved).items()
+                for name, value in below(f"{place}.", saved).items()
             }
         torch.set_rng_state(tensors["random"])
         if _on_gpu(model):
             torch.cuda.set_rng_state(tensors["random_on_gpu"])
         return Place(
             order=tensors["order"],
-            best_weights=_below("best.", tensors) or None,
-            **{name: state[name] for name in ("epochs", "steps", "total_loss", "best")},
+            kept=below("kept.", tensors),
+            best_weights=below("best.", tensors) or None,
+            **{name: state[name] for name in FIGURES},
         )
 
     def _load(self) -> tuple[dict[str, Any], dict[str, Tensor]]:
@@ -187,5 +194,6 @@ def _optimizer_state(optimizer: Optimizer) -> dict[str, Any]:
     }
 
 
-def _below(prefix: str, values: dict[str, T]) -> dict[str, T]:
+def below(prefix: str, values: dict[str, T]) -> dict[str, T]:
+    """The values whose names begin with the prefix, by what follows it."""
     return {name.removeprefix(prefix): value for name, value in values.items() if name.startswith(prefix)}

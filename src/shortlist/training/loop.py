@@ -14,9 +14,12 @@ from shortlist.errors import DivergedError, SettingsError
 from shortlist.models import TwoTower
 from shortlist.settings.training import Training
 from shortlist.training.batches import Events
-from shortlist.training.checkpoint import Checkpoints, Place
+from shortlist.training.checkpoint import Checkpoints, Place, below
+from shortlist.training.frequency import StreamingFrequency
+from shortlist.training.memory import ItemMemory
 from shortlist.training.optimizers import Optimizer
 from shortlist.training.rate import LearningRate
+from shortlist.training.rates import PairRates
 from shortlist.training.step import Loss, make_step
 
 __all__ = ["Epoch", "History", "Loss", "fit"]
@@ -26,13 +29,19 @@ Validate = Callable[[], dict[str, float]]
 
 @dataclasses.dataclass(frozen=True)
 class Epoch:
-    """One line of the history. `loss` is the mean over the epoch's batches; `metrics` is empty between validations."""
+    """One line of the history. `loss` is the mean over the epoch's batches; `metrics` is empty between validations.
+
+    `accidental_hits` and `known_positives` are shares of the pairs that the epoch compared, None where nobody looked;
+    see `PairRates`.
+    """
 
     number: int
     loss: float
     seconds: float
     validation_seconds: float = 0.0
     metrics: dict[str, float] = dataclasses.field(default_factory=dict)
+    accidental_hits: float | None = None
+    known_positives: float | None = None
 
 
 @dataclasses.dataclass(frozen=True)
@@ -62,7 +71,8 @@ def fit(
     loss: Loss,
     optimizer: Optimizer,
     training: Training,
-    log_q: Tensor | None = None,
+    log_q: Tensor | StreamingFrequency | None = None,
+    memory: ItemMemory | None = None,
     validate: Validate | None = None,
     on_epoch: Callable[[Epoch], None] | None = None,
     checkpoints: Checkpoints | None = None,
@@ -70,8 +80,9 @@ def fit(
 ) -> History:
     """Train the model on the events as `training` says.
 
-    `validate` ranks the watched events and returns their metrics; `on_epoch` hears of each epoch as it ends.
-    With `stop_after` it ends after so many epochs, the rest of the schedule as it is.
+    `log_q` [N] is that of each item of the catalogue, or is learnt from the batches as they go by; `memory` keeps items
+    of earlier batches. Both should be new. `validate` ranks the watched events and returns their metrics; `on_epoch`
+    hears of each epoch as it ends. With `stop_after` it ends after so many epochs, the rest of the schedule as it is.
     With `training.patience` the model ends with its best weights. With `checkpoints` the training is written down on
     the way, and one that was written down before goes on from there: `on_epoch` hears of the epochs before it again.
     Ctrl-C and SIGTERM then end it at the next step, once that is written down, with `KeyboardInterrupt`.
@@ -84,13 +95,16 @@ def fit(
     best = _Best(training)
     order = torch.Generator().manual_seed(training.seed)
     rate = LearningRate(optimizer, training, training.epochs * events.num_batches(training.batch_size))
-    step = make_step(model, loss, optimizer, training.precision, moving_rate=rate.moves)
+    step = make_step(model, loss, optimizer, training.precision, moving_rate=rate.moves, memory=memory)
+    frequency, log_q = (log_q, None) if isinstance(log_q, StreamingFrequency) else (None, log_q)
+    kept = _Kept(memory, frequency)
     on_cpu = events.tables.device.type == "cpu"
     heeding_signals = checkpoints.heeding_signals() if checkpoints else nullcontext()
     # Dropout draws from the global generator: seed it here, restore it after.
     with torch.random.fork_rng(), heeding_signals:
         torch.manual_seed(training.seed)
         place = (checkpoints.read(model, optimizer) if checkpoints else None) or Place(order.get_state())
+        kept.take_up(place, events.tables.device)
         epochs = [Epoch(**line) for line in place.epochs]
         best.take_up(place)
         for epoch in epochs:
@@ -103,13 +117,16 @@ def fit(
             steps_before = (number - 1) * events.num_batches(training.batch_size)
             model.train()
             pending: list[Tensor] = []
+            pairs = PairRates(events, place.pairs)
             for batch in events.epoch(training.batch_size, order, log_q, skip=place.steps):
                 rate.set(steps_before + place.steps + len(pending))
-                pending.append(step(batch))
+                pairs.add(batch, first=place.steps + len(pending) == 0)
+                pending.append(step(batch if frequency is None else frequency.correct(batch)))
                 due = checkpoints is not None and checkpoints.due(steps_before + place.steps + len(pending))
                 if due or on_cpu:
                     _take_up(pending, place, steps_before, number)
                 if checkpoints and due:
+                    kept.put_down(place, pairs)
                     checkpoints.write(place, model, optimizer)
                     checkpoints.stop_if_asked()
             _take_up(pending, place, steps_before, number)
@@ -119,11 +136,13 @@ def fit(
                 model.eval()
                 metrics = validate()
             mean_loss, steps_done = place.total_loss / place.steps, steps_before + place.steps
-            epoch = Epoch(number, mean_loss, trained - started, time.perf_counter() - trained, metrics)
+            seconds = trained - started, time.perf_counter() - trained
+            epoch = Epoch(number, mean_loss, *seconds, metrics, pairs.accidental_hits, pairs.known_positives)
             epochs.append(epoch)
             best.look_at(epoch, model)
             place = Place(order.get_state(), epochs=[*place.epochs, dataclasses.asdict(epoch)])
             best.put_down(place)
+            kept.put_down(place)
             hear(epoch)
             if checkpoints and checkpoints.due(steps_done):
                 checkpoints.write(place, model, optimizer)
@@ -164,6 +183,27 @@ def _refuse_nonfinite(model: TwoTower, epoch: int) -> None:
                 f"The weights {name} hold NaN or infinity after the last step (epoch {epoch}). Lower the learning "
                 "rate or raise the temperature, and look for extreme values in the features."
             )
+
+
+class _Kept:
+    """What a training keeps from step to step besides weights: items of earlier batches, and how often items come."""
+
+    def __init__(self, memory: ItemMemory | None, frequency: StreamingFrequency | None) -> None:
+        self._memory, self._frequency = memory, frequency
+
+    def put_down(self, place: Place, pairs: PairRates | None = None) -> None:
+        """Leave it at a place, for a checkpoint, and the sums of the epoch under way."""
+        parts = {"memory": self._memory, "frequency": self._frequency}
+        states = {name: part.state() for name, part in parts.items() if part is not None}
+        place.kept = {f"{name}.{key}": tensor for name, state in states.items() for key, tensor in state.items()}
+        place.pairs = [] if pairs is None else pairs.sums
+
+    def take_up(self, place: Place, device: torch.device) -> None:
+        """Take it from a place again."""
+        if self._memory is not None:
+            self._memory.restore(below("memory.", place.kept), device)
+        if self._frequency is not None and place.kept:
+            self._frequency.restore(below("frequency.", place.kept))
 
 
 class _Best:

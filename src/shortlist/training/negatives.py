@@ -1,14 +1,15 @@
-"""Where negatives come from besides the batch, and which of them are none."""
+"""Where negatives come from besides the batch, and which candidates are none."""
 
 import torch
 from torch import Tensor
 
 from shortlist.data.seen import Seen
-from shortlist.losses import Masked
+from shortlist.data.shown import Shown
+from shortlist.losses import Pairs
 from shortlist.models.inputs import list_places
 from shortlist.settings.training import SampledNegatives
 
-__all__ = ["KnownPositives", "NegativeSampler"]
+__all__ = ["KnownPositives", "NegativeSampler", "ShownItems"]
 
 # Word2vec's power, between drawing all items alike and drawing them as often as they are touched.
 POPULARITY_POWER = 0.75
@@ -64,7 +65,7 @@ class KnownPositives:
         self._items = torch.from_numpy(seen.item_rows).to(device)
         self._column_of = torch.full((num_items,), -1, device=device)
 
-    def among(self, users: Tensor, own_items: Tensor, candidates: Tensor | None) -> Masked:
+    def among(self, users: Tensor, own_items: Tensor, candidates: Tensor | None) -> Pairs:
         """The pairs of a row and a column to leave out, for rows [P] of these users.
 
         `candidates` [U] are the item rows of the columns, None where they are the whole catalogue; a row's own item
@@ -81,4 +82,23 @@ class KnownPositives:
             column = self._column_of.index_select(0, items)
             self._column_of[candidates] = -1
             kept &= column >= 0
-        return Masked(row[kept], column[kept])
+        return Pairs(row[kept], column[kept])
+
+
+class ShownItems:
+    """What was shown with each event and not touched, on the device: negatives of that event alone."""
+
+    def __init__(self, shown: Shown, device: torch.device | str = "cpu") -> None:
+        self._offsets = torch.from_numpy(shown.offsets).to(device)
+        self._items = torch.from_numpy(shown.item_rows).to(device)
+
+    @property
+    def numbers_per_row(self) -> float:
+        """How many items an event has, in the mean."""
+        return len(self._items) / max(len(self._offsets) - 1, 1)
+
+    def take(self, rows: Tensor) -> Pairs:
+        """The pairs of one of these events [R], by its place among them, and an item's row in the catalogue."""
+        starts = self._offsets.index_select(0, rows)
+        event, places = list_places(starts, self._offsets.index_select(0, rows + 1) - starts)
+        return Pairs(event, self._items.index_select(0, places))

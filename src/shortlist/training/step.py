@@ -9,10 +9,11 @@ from typing import Literal
 import torch
 from torch import Tensor
 
-from shortlist.losses import Masked, Positives
+from shortlist.losses import Pairs, Positives
 from shortlist.models import Bag, EmbeddingTable, SharedHistory, TowerInput, TwoTower
 from shortlist.models.inputs import Gathered
 from shortlist.training.batches import Batch
+from shortlist.training.memory import ItemMemory
 from shortlist.training.optimizers import Optimizer
 
 __all__ = ["GraphedStep", "Loss", "PlainStep", "make_step"]
@@ -31,13 +32,23 @@ class PlainStep:
 
     On a processor a loss that is no number moves nothing. On a GPU looking at it would stop the work, so that the
     weights are moved by whatever it is; the loop looks at the losses before anything is made of the weights.
+
+    With a `memory` the items that it holds are candidates too, and it then takes in the batch's.
     """
 
-    def __init__(self, model: TwoTower, loss: Loss, optimizer: Optimizer, precision: Precision = "float32") -> None:
+    def __init__(
+        self,
+        model: TwoTower,
+        loss: Loss,
+        optimizer: Optimizer,
+        precision: Precision = "float32",
+        memory: ItemMemory | None = None,
+    ) -> None:
         self.model = model
         self.loss = loss
         self.optimizer = optimizer
         self.precision = precision
+        self.memory = memory
 
     def __call__(self, batch: Batch) -> Tensor:
         device = batch.item_rows.device.type
@@ -45,11 +56,16 @@ class PlainStep:
         with lower:
             queries = self.model.encode_queries(batch.query_inputs).squeeze(1)  # [B, 1, D] -> [B, D]
             items = self.model.encode_items(batch.item_inputs)
-        value = self.loss(queries, items, batch.positives)
+        candidates, positives = items, batch.positives
+        if self.memory is not None:
+            candidates, positives = self.memory.join(batch, items)
+        value = self.loss(queries, candidates, positives)
         if device != "cpu" or math.isfinite(value.item()):
             self.optimizer.zero_grad()
             value.backward()  # type: ignore[no-untyped-call]
             self.optimizer.step()
+        if self.memory is not None:
+            self.memory.add(batch, items)
         return value.detach()
 
 
@@ -66,7 +82,8 @@ class GraphedStep:
         self._graphs: dict[Shapes, tuple[list[Tensor], Callable[[], None], Tensor]] = {}
 
     def __call__(self, batch: Batch) -> Tensor:
-        if batch.positives.masked is not None:  # as many pairs as the users happen to have: hardly a shape comes twice
+        # As many pairs as the users happen to have: hardly a shape comes twice.
+        if batch.positives.masked is not None or batch.positives.shown is not None:
             return self.step(batch)
         given = tensors_of(batch)
         shapes = tuple(tensor.shape for tensor in given)
@@ -98,16 +115,18 @@ def make_step(
     precision: Precision = "float32",
     *,
     moving_rate: bool = False,
+    memory: ItemMemory | None = None,
 ) -> PlainStep | GraphedStep:
     """The fastest step that the model's device and the optimiser allow.
 
     With a `moving_rate` a graph serves only where the optimiser's rates are tensors, which it reads anew each time.
+    With a `memory` none does, for it holds another number of items at each step.
     """
-    step = PlainStep(model, loss, optimizer, precision)
+    step = PlainStep(model, loss, optimizer, precision, memory)
     on_gpu = next(model.parameters()).device.type == "cuda"
     sparse = any(module.sparse_gradients for module in model.modules() if isinstance(module, EmbeddingTable))
     held = moving_rate and not all(isinstance(group["lr"], Tensor) for group in optimizer.param_groups)
-    return GraphedStep(step) if on_gpu and not sparse and not held else step
+    return GraphedStep(step) if on_gpu and not sparse and not held and memory is None else step
 
 
 def tensors_of(batch: Batch) -> list[Tensor]:
@@ -141,7 +160,10 @@ def _map_tensors(batch: Batch, change: Callable[[Tensor], Tensor]) -> Batch:
     def change_some(tensor: Tensor | None) -> Tensor | None:
         return None if tensor is None else change(tensor)
 
-    positives, masked = batch.positives, batch.positives.masked
+    def change_pairs(pairs: Pairs | None) -> Pairs | None:
+        return None if pairs is None else Pairs(change(pairs.row), change(pairs.column))
+
+    positives = batch.positives
     return Batch(
         query_inputs={name: change_input(value) for name, value in batch.query_inputs.items()},
         item_inputs=change_gathered(batch.item_inputs),
@@ -150,7 +172,8 @@ def _map_tensors(batch: Batch, change: Callable[[Tensor], Tensor]) -> Batch:
             counts=change_some(positives.counts),
             weights=change_some(positives.weights),
             log_q=change_some(positives.log_q),
-            masked=None if masked is None else Masked(change(masked.row), change(masked.column)),
+            masked=change_pairs(positives.masked),
+            shown=change_pairs(positives.shown),
         ),
         user_rows=change(batch.user_rows),
         item_rows=change(batch.item_rows),
