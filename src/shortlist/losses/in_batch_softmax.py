@@ -67,7 +67,10 @@ def in_batch_softmax(
         own_bias = -column_bias[positives.column]  # [P]: takes a positive's own item back to a count of one
     if positives.log_q is not None:
         log_q = positives.log_q.to(weights.dtype)
-        column_bias = -log_q if column_bias is None else column_bias - log_q
+        if column_bias is None:
+            column_bias = -log_q
+        else:  # what stands there no times stays -inf, where no batch can hold it and its log-q is -inf too
+            column_bias = torch.where(column_bias == -torch.inf, column_bias, column_bias - log_q)
     loss = tiled_softmax(
         queries,
         items,
