@@ -64,7 +64,7 @@ def expected_loss(split: Split, loss: sl.InBatchSoftmax, model: sl.TwoTower) -> 
         log_q = exact
         if frequency is not None:
             frequency.update(batch.item_rows, batch.positives.counts)
-            log_q = frequency.log_q(torch.arange(12)).double()
+            log_q = torch.where(counts > 0, frequency.log_q(torch.arange(12)).double(), 0)
         own = batch.item_rows[batch.positives.column]
         shown = batch.positives.shown
         if shown is not None:
