@@ -113,9 +113,13 @@ def test_users_features_follow_the_user_of_each_event(data: sl.Dataset) -> None:
     assert users.tolist() == [3, 2, 4]  # c, b, d of the vocabulary a, b, c, d
 
 
-def test_whole_catalogue_stands_in_every_batch_where_it_is_asked_for(data: sl.Dataset) -> None:
+def test_every_batch_has_the_same_candidates_where_they_are_given(data: sl.Dataset) -> None:
     features = sl.fit_features([sl.Lookup("user")], [sl.Lookup("item")], on=data)
-    events = Events(Tables(features, data), data, whole_catalogue=True)
+    tables = Tables(features, data)
+    of_some = Events(tables, data, candidates=torch.tensor([1, 3])).batch(torch.tensor([3, 0]), None)
+    assert (of_some.item_rows.tolist(), of_some.positives.column.tolist()) == ([1, 3], [0, 1])
+    assert of_some.item_inputs["lookup_item"].tolist() == [3, 1]  # type: ignore[union-attr]
+    events = Events(tables, data, candidates=tables.item_rows)
     batch = events.batch(torch.tensor([3, 0]), None)  # items 9 and 7: rows 1 and 3 of the table
     assert batch.item_rows.tolist() == [0, 1, 2, 3]
     assert batch.positives.column.tolist() == [1, 3]

@@ -38,6 +38,16 @@ def test_log_q_of_mixed_sources_by_hand() -> None:
     np.testing.assert_allclose(log_q.exp(), [42 / 51, 5 / 51, 2 / 51, 2 / 51], rtol=1e-6)
 
 
+def test_items_that_may_not_be_drawn_evenly_have_the_other_sources_shares() -> None:
+    # A batch of 34 with 8 even draws of items 0, 2 and 3, and 9 by popularity: (32 + 8/3 + 8) / 51, (2 + 1) / 51.
+    some = NegativeSampler(
+        COUNTS, SampledNegatives(uniform_negatives=8, popular_negatives=9), candidates=torch.tensor([0, 2, 3])
+    )
+    np.testing.assert_allclose(some.log_q(34).exp() * 51, [32 + 8 / 3 + 8, 2 + 1, 8 / 3, 8 / 3], rtol=1e-6)
+    drawn = some.draw(30_000, torch.Generator().manual_seed(0))[:, :8]
+    np.testing.assert_allclose(torch.bincount(drawn.flatten()) / drawn.numel(), [1 / 3, 0, 1 / 3, 1 / 3], atol=0.01)
+
+
 def shop() -> sl.Dataset:
     generator = np.random.default_rng(0)
     items = np.minimum(generator.geometric(0.3, size=600) - 1, 11)
@@ -105,7 +115,7 @@ def test_what_a_user_touched_at_other_times_is_masked_and_nothing_else(
     seed: int, batch_size: int, whole: bool, fixed: bool
 ) -> None:
     events, data = shop_events(known=True, fixed_shapes=fixed), shop()
-    events.whole_catalogue = whole
+    events.candidates = events.tables.item_rows if whole else None
     touched = Seen.of(data)
     for batch in events.epoch(batch_size, torch.Generator().manual_seed(seed), None):
         masked = batch.positives.masked

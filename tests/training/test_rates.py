@@ -28,7 +28,7 @@ def shop_events(*, drawn: bool = False, fixed: bool = False, whole: bool = False
     counts = torch.from_numpy(np.bincount(data.item_rows, minlength=12))
     negatives = NegativeSampler(counts, SampledNegatives(uniform_negatives=7)) if drawn else None
     tables = Tables(features, data, fixed_shapes=fixed)
-    return Events(tables, data, negatives=negatives, whole_catalogue=whole, **fields)
+    return Events(tables, data, negatives=negatives, candidates=tables.item_rows if whole else None, **fields)
 
 
 @settings(deadline=None, max_examples=25)

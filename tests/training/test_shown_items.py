@@ -29,13 +29,14 @@ def shop() -> sl.Dataset:
     return sl.Dataset(clicks, items={"item": np.arange(15)}, query_id="user", item_id="item", shown="shown")
 
 
-def shop_events(*, drawn: bool = False, fixed_shapes: bool = False, **fields: Any) -> Events:
+def shop_events(*, drawn: bool = False, fixed_shapes: bool = False, whole: bool = False, **fields: Any) -> Events:
     data = shop()
     features = sl.fit_features([sl.Lookup("user", width=4)], [sl.Lookup("item", width=4)], on=data)
     counts = torch.from_numpy(np.bincount(data.item_rows, minlength=15))
     negatives = NegativeSampler(counts, SampledNegatives(uniform_negatives=5)) if drawn else None
     tables = Tables(features, data, fixed_shapes=fixed_shapes)
-    return Events(tables, data, negatives=negatives, shown=ShownItems(Shown.of(data)), **fields)
+    candidates = tables.item_rows if whole else None
+    return Events(tables, data, candidates=candidates, negatives=negatives, shown=ShownItems(Shown.of(data)), **fields)
 
 
 @settings(deadline=None, max_examples=30)
@@ -49,7 +50,7 @@ def shop_events(*, drawn: bool = False, fixed_shapes: bool = False, **fields: An
 def test_a_batch_holds_what_was_shown_with_its_events_and_counts_it_nowhere(
     seed: int, batch_size: int, drawn: bool, fixed: bool, whole: bool
 ) -> None:
-    data, events = shop(), shop_events(drawn=drawn and not whole, fixed_shapes=fixed, whole_catalogue=whole)
+    data, events = shop(), shop_events(drawn=drawn and not whole, fixed_shapes=fixed, whole=whole)
     lists = Shown.of(data)
     order = torch.randperm(80, generator=torch.Generator().manual_seed(seed))
     for batch, rows in zip(events.batches(order, batch_size, None), torch.split(order, batch_size), strict=True):

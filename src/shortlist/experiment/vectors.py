@@ -13,7 +13,7 @@ from shortlist.data.shown import Shown
 from shortlist.features import event_table
 from shortlist.features.lists import FIRST_ROW
 from shortlist.models import TwoTower
-from shortlist.settings import AnyLoss, FullSoftmax, SampledNegatives
+from shortlist.settings import AnyLoss, SampledNegatives
 from shortlist.training import Events, KnownPositives, NegativeSampler, ShownItems, Tables
 
 __all__ = ["events_of", "item_vectors", "query_encoder", "shared_vectors"]
@@ -31,14 +31,20 @@ def events_of(
     With a loss they are to be trained on, and have the candidates that it wants beside each batch's own; `half_life` is
     that of `Training`.
     """
-    negatives = known = shown = None
-    if isinstance(loss, SampledNegatives) and loss.uniform_negatives + loss.popular_negatives:
-        counts = np.bincount(part.item_rows, minlength=part.num_items)
-        negatives = NegativeSampler(torch.from_numpy(counts).to(tables.device), loss)
+    candidates = negatives = known = shown = None
     if loss is not None:
         known = KnownPositives(Seen.of(part), part.num_items, tables.device)
+        counts = np.bincount(part.item_rows, minlength=part.num_items)
+        offered = counts > 0
         if part.roles.shown is not None and loss.shown_weight:
-            shown = ShownItems(Shown.of(part), tables.device)
+            of_events = Shown.of(part)
+            shown = ShownItems(of_events, tables.device)
+            offered[of_events.item_rows] = True
+        candidates = torch.from_numpy(np.flatnonzero(offered | loss.untouched_negatives)).to(tables.device)
+        if isinstance(loss, SampledNegatives):
+            if loss.uniform_negatives + loss.popular_negatives:
+                negatives = NegativeSampler(torch.from_numpy(counts).to(tables.device), loss, candidates)
+            candidates = None  # each batch has its own
     training = part is split.train
     histories, own = None, training
     if tables.features.history:
@@ -47,7 +53,7 @@ def events_of(
     return Events(
         tables,
         part,
-        whole_catalogue=isinstance(loss, FullSoftmax),
+        candidates=candidates,
         histories=histories,
         own_histories=own,
         in_time=split.in_time and training,

@@ -49,6 +49,9 @@ class SampledNegatives:
     row's negatives stay, those that the model scores highest as it is; see `shortlist.losses.hard_negatives`. What was
     shown with an event and not touched is a negative of that event `shown_weight` times more, wherever the data says
     it.
+
+    Items that nobody touched in training, and that were shown to nobody, are no negatives: nobody refused them. With
+    `untouched_negatives` uniform draws are of them too, for a catalogue in which they had their chance.
     """
 
     uniform_negatives: Count = 0
@@ -57,6 +60,7 @@ class SampledNegatives:
     memory_batches: Count = 0
     hard_negatives: Positive | None = None
     shown_weight: NotNegative = 1.0
+    untouched_negatives: bool = False
 
 
 @choice
@@ -80,6 +84,7 @@ class InBatchSoftmax(SampledNegatives):
 class FullSoftmax:
     """Softmax cross entropy over the whole catalogue, for one small enough; see `shortlist.losses.full_softmax`.
 
+    Of the catalogue it takes what training touched or what was shown, and all of it with `untouched_negatives`.
     `remove_known_positives`, `hard_negatives` and `shown_weight` are those of the losses over samples.
     """
 
@@ -89,6 +94,7 @@ class FullSoftmax:
     label_smoothing: Share = 0.0
     hard_negatives: Positive | None = None
     shown_weight: NotNegative = 1.0
+    untouched_negatives: bool = False
 
 
 @choice

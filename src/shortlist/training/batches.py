@@ -92,8 +92,9 @@ class Tables:
 class Events:
     """The events of one part of a split over shared tables, encoded once.
 
-    A batch scores its queries against its own unique items, or against the `whole_catalogue`. `table` are the events as
-    event features read them (`event_table`), where these read more than the events' own columns.
+    A batch scores its queries against its own unique items, or against the same `candidates` as every other: rows of
+    items [C], ascending, among which all own items must be. `table` are the events as event features read them
+    (`event_table`), where these read more than the events' own columns.
 
     `histories` are what history features read: what users had touched before these events; None where no feature does.
     With `own_histories` they are made of these very events, so that a query's history leaves out the item that it asks
@@ -110,7 +111,7 @@ class Events:
         tables: Tables,
         data: Dataset,
         *,
-        whole_catalogue: bool = False,
+        candidates: Tensor | None = None,
         histories: Histories | None = None,
         own_histories: bool = False,
         in_time: bool = False,
@@ -122,7 +123,7 @@ class Events:
         table: EventTable | None = None,
     ) -> None:
         self.tables = tables
-        self.whole_catalogue = whole_catalogue
+        self.candidates = candidates
         self.negatives = negatives
         self.shown = shown
         self.known = known
@@ -217,18 +218,17 @@ class Events:
         """
         users, own = self.user_rows.index_select(0, rows), self.item_rows.index_select(0, rows)
         shown = None if self.shown is None else self.shown.take(rows)
-        if self.whole_catalogue:
-            items = self._whole_catalogue(own, batch_size, shown)
-        else:
+        if self.candidates is None:
             items = self._items_of_batches(own, batch_size, draws or torch.Generator(), shown)
+        else:
+            items = self._same_items(self.candidates, own, batch_size, shown)
         owns = torch.split(own, batch_size)
         weights = None if self.weights is None else torch.split(self.weights.index_select(0, rows), batch_size)
         queries = split_inputs(self._inputs_of(users, own, rows), batch_size)
         for place, of_users in enumerate(torch.split(users, batch_size)):
-            columns = None if self.whole_catalogue else items.rows[place]
             masked = None
             if self.known is not None and self.remove_known:
-                masked = self.known.among(of_users, owns[place], columns)
+                masked = self.known.among(of_users, owns[place], items.rows[place])
             positives = Positives(
                 column=items.column[place],
                 counts=None if items.counts is None else items.counts[place],
@@ -245,10 +245,17 @@ class Events:
         """The one batch of these events [B]."""
         return next(self.batches(rows, len(rows), log_q))
 
-    def _whole_catalogue(self, own: Tensor, batch_size: int, shown: Pairs | None) -> "_Items":
-        columns = torch.split(own, batch_size)
-        rows, inputs = [self.tables.item_rows] * len(columns), [self.tables.item_inputs] * len(columns)
+    def _same_items(self, candidates: Tensor, own: Tensor, batch_size: int, shown: Pairs | None) -> "_Items":
+        columns = torch.split(torch.searchsorted(candidates, own), batch_size)
+        if shown is not None:
+            shown = Pairs(shown.row, torch.searchsorted(candidates, shown.column))
+        rows, inputs = [candidates] * len(columns), [self._candidate_inputs] * len(columns)
         return _Items(rows, inputs, columns, None, _split_pairs(shown, batch_size, len(columns)), [0] * len(columns))
+
+    @functools.cached_property
+    def _candidate_inputs(self) -> Mapping[str, Gathered]:
+        """The item tower's inputs for the candidates that all batches have."""
+        return {} if self.candidates is None else self.tables.items.take(self.candidates)
 
     def _items_of_batches(self, own: Tensor, batch_size: int, draws: torch.Generator, shown: Pairs | None) -> "_Items":
         values, batch = [own], [torch.arange(len(own), device=own.device) // batch_size]

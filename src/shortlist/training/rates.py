@@ -35,8 +35,7 @@ class PairRates:
         if self._known is not None and (first or self._removed):
             masked = positives.masked
             if masked is None:
-                candidates = None if counts is None else batch.item_rows
-                masked = self._known.among(batch.user_rows, batch.item_rows.index_select(0, column), candidates)
+                masked = self._known.among(batch.user_rows, batch.item_rows.index_select(0, column), batch.item_rows)
             known = len(masked.column) if counts is None else counts.index_select(0, masked.column).sum()
             looked_at = pairs
         more = (pairs, batch.accidental_hits, looked_at, known)
