@@ -122,6 +122,19 @@ class LossConformance:
         scaled = Positives(batch.column, batch.counts, 1_000 * batch.weights, batch.log_q)
         torch.testing.assert_close(self.loss(queries, items, scaled, "mean"), self.loss(queries, items, batch, "mean"))
 
+    def test_mean_and_its_gradients_do_not_change_with_the_number_of_rows(self) -> None:
+        """Each row four times, against the same candidates: what a learning rate moves stays what it was."""
+        queries, items, batch = random_batch(7)
+        assert batch.weights is not None
+        rows = torch.arange(len(queries)).repeat(4)
+        larger = Positives(batch.column[rows], batch.counts, batch.weights[rows], batch.log_q)
+        gradients = []
+        for of_rows, positives in ((queries, batch), (queries[rows], larger)):
+            vectors = of_rows.clone().requires_grad_(), items.clone().requires_grad_()
+            by_queries, by_items = torch.autograd.grad(self.loss(*vectors, positives, "mean"), vectors)
+            gradients.append((by_queries.reshape(-1, *queries.shape).sum(dim=0), by_items))  # [4, P, D] -> [P, D]
+        torch.testing.assert_close(gradients[1], gradients[0])
+
     def test_sum_grows_with_the_scale_of_the_weights(self) -> None:
         queries, items, batch = random_batch(6)
         assert batch.weights is not None

@@ -26,7 +26,7 @@ class TestConformance(LossConformance):
 class TestConformanceWithEveryOption(LossConformance):
     def loss(self, queries: Tensor, items: Tensor, batch: Positives, reduction: Reduction) -> Tensor:
         return in_batch_softmax(
-            queries, items, batch, reduction=reduction, temperature=0.3, remove_accidental_hits=True
+            queries, items, batch, reduction=reduction, temperature=0.3, remove_accidental_hits=True, log_q_strength=0.6
         )
 
 
@@ -170,6 +170,14 @@ def test_log_q_correction_by_hand() -> None:
     # Own over all: 1/3, 1/4, 1/3; ln(3 · 4 · 3).
     batch = Positives(COLUMN, COUNTS, log_q=torch.log(torch.tensor([2 / 3, 1 / 3], dtype=torch.float64)))
     assert in_batch_softmax(QUERIES, ITEMS, batch, reduction="sum").item() == pytest.approx(math.log(36))
+
+
+def test_strength_of_log_q_by_hand() -> None:
+    # Half the correction divides odds by the roots of q = 1/4 and 1. Row 0: 4, 4, 1; row 1: 2, 2, 1; row 2: 4, 4, 1.
+    # Own over all: 4/9, 2/5, 1/9; ln(9/4 · 5/2 · 9).
+    batch = Positives(COLUMN, COUNTS, log_q=torch.log(torch.tensor([1 / 4, 1.0], dtype=torch.float64)))
+    loss = in_batch_softmax(QUERIES, ITEMS, batch, reduction="sum", log_q_strength=0.5)
+    assert loss.item() == pytest.approx(math.log(50.625))
 
 
 def test_temperature_by_hand() -> None:

@@ -17,6 +17,7 @@ def in_batch_softmax(
     *,
     reduction: Reduction = "mean",
     temperature: float = 1.0,
+    log_q_strength: float = 1.0,
     remove_accidental_hits: bool = False,
     label_smoothing: float = 0.0,
     hard_negatives: int | None = None,
@@ -32,7 +33,9 @@ def in_batch_softmax(
 
     which equals the softmax over all P columns, repeats included (tensorflow_recommenders.tasks.Retrieval), at
     the cost of the unique ones. `log_q` (Yi et al. 2019, https://doi.org/10.1145/3298689.3346996) takes out the
-    advantage that popular items have as negatives of everyone. `remove_accidental_hits` counts a row's own item
+    advantage that popular items have as negatives of everyone; it is multiplied by `log_q_strength`, above 0: with 1 the
+    model learns to rank as often as items are chosen, with less it is kept from recommending what is popular anyway.
+    `remove_accidental_hits` counts a row's own item
     once: other rows' events with the same item are no negatives; `positives.masked` takes away other candidates of a
     row. "mean" divides by the sum of the weights, so that the learning rate need not change with the batch or the
     weights' scale; "sum" does not divide. `label_smoothing` is that of `tiled_softmax`, over the different items.
@@ -66,7 +69,7 @@ def in_batch_softmax(
         column_bias = positives.counts.to(weights.dtype).log()  # [U]
         own_bias = -column_bias[positives.column]  # [P]: takes a positive's own item back to a count of one
     if positives.log_q is not None:
-        log_q = positives.log_q.to(weights.dtype)
+        log_q = log_q_strength * positives.log_q.to(weights.dtype)
         if column_bias is None:
             column_bias = -log_q
         else:  # what stands there no times stays -inf, where no batch can hold it and its log-q is -inf too

@@ -69,13 +69,15 @@ class InBatchSoftmax(SampledNegatives):
 
     `log_q` corrects for popular items being everyone's negatives, by how often each item is expected among a batch's
     candidates, whatever they were drawn from; `log_q = "streaming"` learns that from the batches as they go by, for
-    frequencies that drift (`shortlist.training.StreamingFrequency`). `remove_accidental_hits` keeps a row's own item
+    frequencies that drift (`shortlist.training.StreamingFrequency`). Below a `log_q_strength` of 1 popular items stay at
+    some disadvantage, above they have an advantage. `remove_accidental_hits` keeps a row's own item
     out of its negatives. Events' weights count wherever the data has them.
     """
 
     reduction: Literal["sum", "mean"] = "mean"
     temperature: PositiveNumber = 1.0
     log_q: bool | Literal["streaming"] = False
+    log_q_strength: PositiveNumber = 1.0
     remove_accidental_hits: bool = False
     label_smoothing: Share = 0.0
 
