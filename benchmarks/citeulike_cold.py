@@ -12,6 +12,7 @@ there); nothing is chosen on the test. Prints one JSON row.
 import argparse
 import dataclasses
 import json
+import re
 import statistics
 import sys
 import time
@@ -37,6 +38,7 @@ from shortlist.features import AnyFeature
 
 K = 100
 TAGS_OF_ITEMS = 2  # a tag of one article only says nothing of another
+WORD = re.compile("[a-z0-9]+")  # of a tag: "neural_networks", "neural-network" and "networks" have one in common
 HELD_OUT = 0.2  # of the training articles, to choose by
 
 
@@ -44,6 +46,7 @@ HELD_OUT = 0.2  # of the training articles, to choose by
 class Recipe:
     """What was chosen on held-out training articles."""
 
+    columns: tuple[str, ...] = ("tags", "words")
     width: int = 128
     id_width: int = 0
     id_dropout: float = 0.5
@@ -67,7 +70,9 @@ def main() -> None:
     parser.add_argument("--seed", type=int, nargs="+", default=[1, 2, 3])
     parser.add_argument("--choose", action="store_true", help="measure on training articles that are held out")
     for field in dataclasses.fields(Recipe):
-        parser.add_argument(f"--{field.name.replace('_', '-')}", type=type(field.default), default=field.default)
+        many = "+" if field.name == "columns" else None
+        kind = str if many else type(field.default)
+        parser.add_argument(f"--{field.name.replace('_', '-')}", type=kind, nargs=many, default=field.default)
     options = parser.parse_args()
     recipe = Recipe(**{field.name: getattr(options, field.name) for field in dataclasses.fields(Recipe)})
     data = read(options.data / "citeulike-a")
@@ -113,12 +118,16 @@ def read(folder: Path) -> sl.Dataset:
         frame = pl.read_csv(folder / f"cold_{part}.csv", has_header=False, new_columns=["user", "item", "one"])
         parts.append(frame.select("user", "item", part=pl.lit(part)))
     events = pl.concat(parts)
-    lines = [line.split()[1:] for line in (folder / "item-tag.dat").read_text().splitlines()]
-    count = max(len(lines), int(events["item"].max()))  # type: ignore[arg-type]
-    tags = pl.Series(lines + [[]] * (count - len(lines)), dtype=pl.List(pl.String))
-    return sl.Dataset(
-        events, items=pl.DataFrame({"item": np.arange(count) + 1, "tags": tags}), query_id="user", item_id="item"
-    )
+    names = [name.lower() for name in (folder / "tags.dat").read_text().splitlines()]
+    tags = [
+        [names[int(tag)] for tag in line.split()[1:]] for line in (folder / "item-tag.dat").read_text().splitlines()
+    ]
+    count = max(len(tags), int(events["item"].max()))  # type: ignore[arg-type]
+    tags += [[]] * (count - len(tags))
+    words = [sorted({word for tag in of_item for word in WORD.findall(tag)}) for of_item in tags]
+    texts = pl.List(pl.String)
+    items = {"item": np.arange(count) + 1, "tags": pl.Series(tags, dtype=texts), "words": pl.Series(words, dtype=texts)}
+    return sl.Dataset(events, items=items, query_id="user", item_id="item")
 
 
 def held_out(data: sl.Dataset) -> Split:
@@ -133,15 +142,17 @@ def train(split: Split, recipe: Recipe, seed: int) -> sl.Run:
     query: list[AnyFeature] = [sl.History("item", shared=True, pooling="sqrt", dropout=recipe.history_dropout)]
     if recipe.user_width:
         query.append(sl.Lookup("user", width=recipe.user_width, dropout=recipe.user_dropout))
-    tags = sl.Categories(
-        "tags",
-        width=recipe.width,
-        min_count=TAGS_OF_ITEMS,
-        pooling="sqrt",
-        rarity=recipe.rarity,
-        dropout=recipe.tag_dropout,
-    )
-    item: list[AnyFeature] = [tags]
+    item: list[AnyFeature] = [
+        sl.Categories(
+            column,
+            width=recipe.width,
+            min_count=TAGS_OF_ITEMS,
+            pooling="sqrt",
+            rarity=recipe.rarity,
+            dropout=recipe.tag_dropout,
+        )
+        for column in recipe.columns
+    ]
     if recipe.id_width:
         item.append(sl.Lookup("item", width=recipe.id_width, dropout=recipe.id_dropout))
     features = sl.fit_features(query, item, on=split.train)
