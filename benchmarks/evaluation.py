@@ -44,18 +44,18 @@ def movielens() -> dict[str, float]:
     users = generator.normal(size=(data.num_users, 1, 32)).astype(np.float32)
     items = generator.normal(size=(data.num_items, 32)).astype(np.float32)
     started = time.perf_counter()
-    targets = Targets.of(split.test)
+    targets, seen = Targets.of(split.test), split.seen_before(split.test)
     counts = popularity(split.train)
     model = evaluate(
         VectorScores(lambda rows: users[targets.user_rows[rows]], items),
         targets,
         protocol=sl.Protocol(),
-        seen=split.seen_before(split.test),
+        seen=seen,
         popularity=counts,
     )
     ranked = time.perf_counter() - started
     user_events = np.bincount(split.train.user_rows, minlength=data.num_users)
-    assessment = Assessment(model, Beside({"itself": model}), default_slices(targets, user_events, counts))
+    assessment = Assessment(model, Beside({"itself": model}), default_slices(targets, user_events, counts, seen))
     assessment.to_json()
     whole = time.perf_counter() - started
     return {"ranking_s": ranked, "whole_s": whole}

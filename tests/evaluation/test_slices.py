@@ -20,11 +20,12 @@ from shortlist.evaluation import (
 USER_EVENTS = np.array([0, 1, 2, 3, 4, 50])
 # 100 events: items 0 and 3 take the first half, and the three with ten each what is left after 70.
 ITEM_EVENTS = np.array([40, 10, 10, 30, 10, 0], np.float32)
+NOTHING, NOTHING_OF_NINE = (Seen(np.zeros(users + 1, np.int64), np.empty(0, np.int64)) for users in (6, 9))
 TARGETS = Targets(np.arange(6), np.arange(6), np.arange(6), absent=0, repeated=0)
 
 
 def test_default_slices_by_hand() -> None:
-    slices = default_slices(TARGETS, USER_EVENTS, ITEM_EVENTS)
+    slices = default_slices(TARGETS, USER_EVENTS, ITEM_EVENTS, NOTHING)
     assert {part.name: np.flatnonzero(part.mask).tolist() for part in slices} == {
         "new users": [0],
         "light users (1 to 3 events)": [1, 2, 3],  # the median of 1, 2, 3, 4 and 50
@@ -35,8 +36,16 @@ def test_default_slices_by_hand() -> None:
     }
 
 
+def test_what_users_had_before_stands_apart_from_what_is_new_to_them() -> None:
+    # User 1 had items 1 and 2, user 4 item 5; each asks for the item of the same row, so that user 1's is a repeat.
+    seen = Seen(np.array([0, 0, 2, 2, 2, 3, 3]), np.array([1, 2, 5]))
+    slices = default_slices(TARGETS, USER_EVENTS, ITEM_EVENTS, seen)
+    of_repeats = {part.name: np.flatnonzero(part.mask).tolist() for part in slices if part.group == "repeats"}
+    assert of_repeats == {"had before": [1], "new to the user": [0, 2, 3, 4, 5]}
+
+
 def test_without_training_events_all_are_new() -> None:
-    slices = default_slices(TARGETS, np.zeros(6, np.int64), np.zeros(6, np.float32))
+    slices = default_slices(TARGETS, np.zeros(6, np.int64), np.zeros(6, np.float32), NOTHING)
     assert [(part.name, int(part.mask.sum())) for part in slices] == [("new users", 6), ("new items", 6)]
 
 
@@ -46,7 +55,7 @@ def test_slices_of_users_and_of_items_share_out_all_targets() -> None:
         users, items = generator.integers(0, 4, 9), generator.integers(0, 5, 7).astype(np.float32)
         rows = np.arange(30)
         targets = Targets(rows, generator.integers(9, size=30), generator.integers(7, size=30), absent=0, repeated=0)
-        slices = default_slices(targets, users, items)
+        slices = default_slices(targets, users, items, NOTHING_OF_NINE)
         for group in ("users", "items"):
             masks = [part.mask for part in slices if part.group == group]
             assert np.sum(masks, axis=0).tolist() == [1] * 30

@@ -48,7 +48,7 @@ def assess(
     """
     counts = popularity(split.train)
     user_events = np.bincount(split.train.user_rows, minlength=split.train.num_users)
-    parts = default_slices(targets, user_events, counts)
+    parts = default_slices(targets, user_events, counts, seen)
     for column in protocol.slices:
         parts += column_slices(_column_of_targets(column, data, targets))
     model = evaluate(scoring, targets, protocol=protocol, seen=seen, name="the model", popularity=counts)

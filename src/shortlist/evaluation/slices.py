@@ -1,4 +1,4 @@
-"""Parts of the targets that averages hide: new users, light and heavy ones, new items, head, middle and tail."""
+"""Parts of the targets that averages hide: new users, light and heavy ones, new items, head, middle, tail, repeats."""
 
 import dataclasses
 from typing import Any
@@ -7,6 +7,7 @@ import numpy as np
 import numpy.typing as npt
 import polars as pl
 
+from shortlist.data.seen import Seen
 from shortlist.evaluation.evaluate import Targets
 
 __all__ = ["Slice", "column_slices", "default_slices"]
@@ -27,17 +28,21 @@ class Slice:
     mask: npt.NDArray[np.bool_]
 
 
-def default_slices(targets: Targets, user_events: npt.NDArray[Any], item_events: npt.NDArray[Any]) -> list[Slice]:
+def default_slices(
+    targets: Targets, user_events: npt.NDArray[Any], item_events: npt.NDArray[Any], seen: Seen
+) -> list[Slice]:
     """The slices of every evaluation, those without a target left out.
 
     `user_events` [U] and `item_events` [N] say how often training touched each. New ones were never touched. Light
     users have as many training events as the median user among the targets' known ones, or fewer; heavy ones more. The
     head are the most popular items that together take the first half of the training events, the tail the least popular
-    that take the last fifth. Items with the same number of events fall on the same side.
+    that take the last fifth. Items with the same number of events fall on the same side. Where users come back to
+    items, what they had `seen` stands apart from what is new to them: a model can be good at one of these alone.
 
     >>> targets = Targets(event_rows=np.arange(4), user_rows=np.array([0, 0, 1, 2]), item_rows=np.array([0, 1, 3, 4]),
     ...                   absent=0, repeated=0)
-    >>> slices = default_slices(targets, user_events=np.array([0, 2, 8]), item_events=np.array([5, 3, 1, 1, 0]))
+    >>> slices = default_slices(targets, user_events=np.array([0, 2, 8]), item_events=np.array([5, 3, 1, 1, 0]),
+    ...                         seen=Seen(offsets=np.array([0, 0, 2, 3]), item_rows=np.array([1, 3, 0])))
     >>> for part in slices:
     ...     print(part.name, np.flatnonzero(part.mask))
     new users [0 1]
@@ -47,6 +52,8 @@ def default_slices(targets: Targets, user_events: npt.NDArray[Any], item_events:
     head items [0]
     middle items [1]
     tail items [2]
+    had before [2]
+    new to the user [0 1 3]
     """
     mine = user_events[targets.user_rows]
     known_users = user_events[np.unique(targets.user_rows)]
@@ -63,6 +70,9 @@ def default_slices(targets: Targets, user_events: npt.NDArray[Any], item_events:
         Slice("items", "middle items", (its > tail_to) & (its < head_from)),
         Slice("items", "tail items", (its > 0) & (its <= tail_to) & (its < head_from)),
     ]
+    had_before = seen.holds(targets.user_rows, targets.item_rows, len(item_events))
+    if had_before.any():
+        slices += [Slice("repeats", "had before", had_before), Slice("repeats", "new to the user", ~had_before)]
     return [part for part in slices if part.mask.any()]
 
 

@@ -33,9 +33,9 @@ def in_batch_softmax(
 
     which equals the softmax over all P columns, repeats included (tensorflow_recommenders.tasks.Retrieval), at
     the cost of the unique ones. `log_q` (Yi et al. 2019, https://doi.org/10.1145/3298689.3346996) takes out the
-    advantage that popular items have as negatives of everyone; it is multiplied by `log_q_strength`, above 0: with 1 the
-    model learns to rank as often as items are chosen, with less it is kept from recommending what is popular anyway.
-    `remove_accidental_hits` counts a row's own item
+    advantage that popular items have as negatives of everyone; it is multiplied by `log_q_strength`, above 0: with 1
+    the model learns to rank as often as items are chosen, with less it is kept from recommending what is popular
+    anyway. `remove_accidental_hits` counts a row's own item
     once: other rows' events with the same item are no negatives; `positives.masked` takes away other candidates of a
     row. "mean" divides by the sum of the weights, so that the learning rate need not change with the batch or the
     weights' scale; "sum" does not divide. `label_smoothing` is that of `tiled_softmax`, over the different items.

@@ -142,7 +142,8 @@ def _assess_events(bundle: Bundle, events: pl.DataFrame, protocol: Protocol) -> 
     user_events = np.pad(bundle.user_events, (0, data.num_users - len(bundle.user_events)))
     why = "needs the training events, and a bundle keeps only how often each item was touched"
     absent: dict[str, str] = {name: why for name in protocol.baselines if name != "popularity"}
-    return Assessment(model, Beside({"popularity": beside}, absent), default_slices(targets, user_events, counts))
+    parts = default_slices(targets, user_events, counts, seen)
+    return Assessment(model, Beside({"popularity": beside}, absent), parts)
 
 
 def _ids_like(ids: pl.Series, dtype: pl.DataType) -> pl.Series:

@@ -69,9 +69,9 @@ class InBatchSoftmax(SampledNegatives):
 
     `log_q` corrects for popular items being everyone's negatives, by how often each item is expected among a batch's
     candidates, whatever they were drawn from; `log_q = "streaming"` learns that from the batches as they go by, for
-    frequencies that drift (`shortlist.training.StreamingFrequency`). Below a `log_q_strength` of 1 popular items stay at
-    some disadvantage, above they have an advantage. `remove_accidental_hits` keeps a row's own item
-    out of its negatives. Events' weights count wherever the data has them.
+    frequencies that drift (`shortlist.training.StreamingFrequency`). Below a `log_q_strength` of 1 popular items stay
+    at some disadvantage, above they have an advantage. `remove_accidental_hits` keeps a row's own item out of its
+    negatives. Events' weights count wherever the data has them.
     """
 
     reduction: Literal["sum", "mean"] = "mean"
