@@ -1,11 +1,12 @@
+import contextlib
 import dataclasses
 import os
 import signal
 import subprocess
 import sys
-import textwrap
 import time
 from pathlib import Path
+from subprocess import PIPE
 from typing import Any
 
 import numpy as np
@@ -174,50 +175,83 @@ class TestRefused:
             sl.Checkpointing(tmp_path / "c", every_steps=0)
 
 
+# Trains in a process of its own for each line of stdin, with the libraries loaded once; prints the process, and how it
+# ended.
 PROGRAM = """
+import os
 import sys
 import numpy as np
 import torch
 import shortlist as sl
-torch.set_num_threads(int(sys.argv[1]))
-world = sl.synthetic.TasteWorld(num_groups=3, users_per_group=30, items_per_group=10, train_events=6, test_events=2)
-split = sl.split_random(world.data(), test=0.2, seed=1)
-features = sl.fit_features([sl.Lookup("user_id", width=8)], [sl.Lookup("item_id", width=8)], on=split.train)
-run = sl.train(
-    sl.TwoTower(features, layers=[16, 8], dropout=0.2), split, optimizer=sl.AdamW(0.01),
-    training=sl.Training(epochs=30, batch_size=32, validate_every=30, watch="test", seed=4), progress=False,
-    checkpointing=sl.Checkpointing(sys.argv[2], every_steps=3, resume=True),
-)
-np.save(sys.argv[3], run.item_vectors())
+
+def train(threads, checkpoint, vectors):
+    torch.set_num_threads(threads)
+    world = sl.synthetic.TasteWorld(num_groups=3, users_per_group=30, items_per_group=10, train_events=6, test_events=2)
+    split = sl.split_random(world.data(), test=0.2, seed=1)
+    features = sl.fit_features([sl.Lookup("user_id", width=8)], [sl.Lookup("item_id", width=8)], on=split.train)
+    run = sl.train(
+        sl.TwoTower(features, layers=[16, 8], dropout=0.2), split, optimizer=sl.AdamW(0.01),
+        training=sl.Training(epochs=30, batch_size=32, validate_every=30, watch="test", seed=4), progress=False,
+        checkpointing=sl.Checkpointing(checkpoint, every_steps=3, resume=True),
+    )
+    np.save(vectors, run.item_vectors())
+
+sl.train, sl.TwoTower  # what is loaded on first use
+for line in sys.stdin:
+    process = os.fork()
+    if process == 0:
+        train(int(sys.argv[1]), *line.split())
+        os._exit(0)
+    print(process, flush=True)
+    print(os.waitstatus_to_exitcode(os.waitpid(process, 0)[1]), flush=True)
 """
 
 
+@pytest.mark.skipif(not hasattr(os, "fork"), reason="this system forks no processes")
 @pytest.mark.parametrize("threads", [1, 2])
 def test_a_process_killed_at_random_moments_ends_as_one_never_disturbed(threads: int, tmp_path: Path) -> None:
-    program = tmp_path / "program.py"
-    program.write_text(textwrap.dedent(PROGRAM))
-
-    def start(checkpoint: str, vectors: str) -> subprocess.Popen[bytes]:
-        paths = [str(tmp_path / checkpoint), str(tmp_path / vectors)]
-        environment = {**os.environ, "OMP_NUM_THREADS": str(threads), "OMP_WAIT_POLICY": "passive"}
-        return subprocess.Popen([sys.executable, str(program), str(threads), *paths], env=environment)
-
-    assert start("whole.safetensors", "whole.npy").wait() == 0
+    environment = {**os.environ, "OMP_NUM_THREADS": str(threads), "OMP_WAIT_POLICY": "passive"}
+    command = [sys.executable, "-c", PROGRAM, str(threads)]
     moments = np.random.default_rng(threads)
     checkpoint, kills = tmp_path / "cut.safetensors", 0
-    while True:
-        process = start("cut.safetensors", "cut.npy")
-        if kills < int(os.environ.get("SHORTLIST_TEST_KILLS", "2")):
-            before = checkpoint.stat().st_mtime_ns if checkpoint.exists() else 0
-            while process.poll() is None and (checkpoint.stat().st_mtime_ns if checkpoint.exists() else 0) == before:
-                time.sleep(0.002)  # until it has written a checkpoint of its own, so that each kill falls in training
-            time.sleep(float(moments.uniform(0, 0.15)))
-            process.send_signal(signal.SIGKILL)
-            kills += 1
-        ended = process.wait()
-        assert ended in (0, -signal.SIGKILL)
-        if ended == 0:
-            break
+
+    def written() -> int:
+        return checkpoint.stat().st_mtime_ns if checkpoint.exists() else 0
+
+    def alive(process: int) -> bool:
+        try:
+            os.kill(process, 0)
+        except ProcessLookupError:
+            return False
+        return True
+
+    with subprocess.Popen(command, env=environment, stdin=PIPE, stdout=PIPE, text=True) as parent:
+        assert parent.stdin is not None
+        assert parent.stdout is not None
+
+        def start(name: str) -> int:
+            print(tmp_path / f"{name}.safetensors", tmp_path / f"{name}.npy", file=parent.stdin, flush=True)
+            return int(parent.stdout.readline())  # type: ignore[union-attr]
+
+        start("whole")
+        assert int(parent.stdout.readline()) == 0
+        while True:
+            before = written()
+            process = start("cut")
+            if kills < int(os.environ.get("SHORTLIST_TEST_KILLS", "2")):
+                while written() == before and alive(process):
+                    time.sleep(
+                        0.002
+                    )  # until it has written a checkpoint of its own, so that each kill falls in training
+                time.sleep(float(moments.uniform(0, 0.15)))
+                with contextlib.suppress(ProcessLookupError):
+                    os.kill(process, signal.SIGKILL)
+                kills += 1
+            ended = int(parent.stdout.readline())
+            assert ended in (0, -signal.SIGKILL)
+            if ended == 0:
+                break
+        parent.stdin.close()
     assert np.array_equal(np.load(tmp_path / "cut.npy"), np.load(tmp_path / "whole.npy"))
     assert not [path for path in tmp_path.iterdir() if path.name.startswith(".whole")]
 
