@@ -52,7 +52,8 @@ class Recipe:
     id_dropout: float = 0.5
     user_width: int = 0
     user_dropout: float = 0.5
-    layer: int = 128
+    layers: tuple[int, ...] = (128,)
+    dropout: float = 0.0
     tag_dropout: float = 0.3
     history_dropout: float = 0.3
     rarity: float = 1.0
@@ -70,8 +71,8 @@ def main() -> None:
     parser.add_argument("--seed", type=int, nargs="+", default=[1, 2, 3])
     parser.add_argument("--choose", action="store_true", help="measure on training articles that are held out")
     for field in dataclasses.fields(Recipe):
-        many = "+" if field.name == "columns" else None
-        kind = str if many else type(field.default)
+        many = "+" if isinstance(field.default, tuple) else None
+        kind = type(field.default[0] if isinstance(field.default, tuple) else field.default)
         parser.add_argument(f"--{field.name.replace('_', '-')}", type=kind, nargs=many, default=field.default)
     options = parser.parse_args()
     recipe = Recipe(**{field.name: getattr(options, field.name) for field in dataclasses.fields(Recipe)})
@@ -157,7 +158,14 @@ def train(split: Split, recipe: Recipe, seed: int) -> sl.Run:
         item.append(sl.Lookup("item", width=recipe.id_width, dropout=recipe.id_dropout))
     features = sl.fit_features(query, item, on=split.train)
     return sl.train(
-        sl.TwoTower(features, layers=[recipe.layer], normalize=True, learned_temperature=recipe.temperature),
+        sl.TwoTower(
+            features,
+            layers=recipe.layers,
+            activation="gelu",
+            dropout=recipe.dropout,
+            normalize=True,
+            learned_temperature=recipe.temperature,
+        ),
         split,
         loss=sl.FullSoftmax(),
         optimizer=sl.AdamW(recipe.learning_rate, weight_decay=recipe.weight_decay),
