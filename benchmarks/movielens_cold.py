@@ -18,6 +18,7 @@ import time
 import shortlist as sl
 from measure import about
 from shortlist.evaluation.verdict import verdict_of
+from shortlist.features import AnyFeature
 
 METRIC = "top_100_accuracy"
 TEST, VALIDATION = 0.1, 0.1  # of the films
@@ -63,13 +64,13 @@ def train(split: sl.Split, seed: int, *, refit: bool) -> sl.Run:
 
     Half of the films' ids are dropped, so that what is said of a film does for one whose id says nothing.
     """
-    query = [
+    query: list[AnyFeature] = [
         sl.History("item_id", shared=True, pooling="sqrt", dropout=0.5, forget=0.2),
         sl.Bucketize("age", boundaries=10, width=8, method="quantiles"),
         sl.Lookup("gender", width=4),
         sl.Lookup("occupation", width=8),
     ]
-    item = [
+    item: list[AnyFeature] = [
         sl.Lookup("item_id", width=64, dropout=0.5),
         sl.Text("title", width=32, pooling="sqrt", dropout=0.3),
         sl.Categories("genres", width=32, pooling="sqrt"),
