@@ -55,6 +55,11 @@ class TestOneTraining:
         )  # fmt: skip
         assert '<header id="verdict" class="verdict better"' in body
 
+    def test_what_it_lacks_stands_under_the_verdict(self) -> None:
+        page = report_page([trained(shortfall="It lacks 0.140 in all, most of it here <b>.")], {})
+        header = page[page.index('<header id="verdict"') : page.index("</header>")]
+        assert "<p>It lacks 0.140 in all, most of it here &lt;b&gt;.</p>" in header
+
     def test_it_says_what_was_measured(self) -> None:
         assert (
             "Top 10 accuracy is the share of test events whose item stands among the first 10 of the list. Measured on "

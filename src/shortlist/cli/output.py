@@ -114,6 +114,8 @@ def show_metrics(assessment: dict[str, Any]) -> None:
         if counts[count]:
             typer.echo(f"{counts[count]:,} {says}.")
     typer.echo(assessment["verdict"])
+    if assessment["shortfall"]:
+        typer.echo(assessment["shortfall"])
     beside_popularity = assessment["verdicts"].get("popularity", {}).get("says")
     if beside_popularity not in (None, assessment["verdict"]):
         typer.echo(beside_popularity)

@@ -5,6 +5,7 @@ from shortlist.evaluation.beside import assess, evaluate_baselines, popularity_s
 from shortlist.evaluation.evaluate import Evaluation, Targets, evaluate
 from shortlist.evaluation.ranking import rank_targets
 from shortlist.evaluation.scoring import UserScores, VectorScores
+from shortlist.evaluation.shortfall import Shortfall, find_shortfall
 from shortlist.evaluation.slices import Slice, column_slices, default_slices
 from shortlist.evaluation.verdict import MIN_USERS, Verdict, bootstrap_interval, compare_to, mean_samples, verdict_of
 
@@ -13,6 +14,7 @@ __all__ = [
     "Assessment",
     "Beside",
     "Evaluation",
+    "Shortfall",
     "Slice",
     "SliceResult",
     "Targets",
@@ -26,6 +28,7 @@ __all__ = [
     "default_slices",
     "evaluate",
     "evaluate_baselines",
+    "find_shortfall",
     "mean_samples",
     "popularity_scores",
     "rank_targets",

@@ -6,6 +6,7 @@ from collections.abc import Mapping, Sequence
 from typing import Any
 
 from shortlist.evaluation.evaluate import Evaluation
+from shortlist.evaluation.shortfall import Shortfall, find_shortfall
 from shortlist.evaluation.slices import Slice
 from shortlist.evaluation.verdict import Verdict, bootstrap_interval, compare_to, mean_samples, verdict_of
 
@@ -92,6 +93,14 @@ class Assessment:
         return _best(self.verdicts)
 
     @functools.cached_property
+    def shortfall(self) -> Shortfall | None:
+        """Where the model falls behind the best baseline, if it is worse and one part of the targets says why."""
+        verdict = self.verdict
+        if verdict.high is None or verdict.high >= 0:
+            return None
+        return find_shortfall(self.model, self.baselines[verdict.baseline], self.parts)
+
+    @functools.cached_property
     def intervals(self) -> dict[str, tuple[float, float] | None]:
         """The 95 % interval over users of each of the model's metrics that is a mean, None under 20 users."""
         model = self.model
@@ -113,6 +122,7 @@ class Assessment:
             "counts": self.model.counts,
             "slices": [part.to_json() for part in self.slices],
             "verdict": str(self.verdict),
+            "shortfall": None if self.shortfall is None else str(self.shortfall),
             "verdicts": {
                 name: {
                     "says": str(verdict),

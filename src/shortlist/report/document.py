@@ -125,7 +125,7 @@ def _verdict(runs: Sequence[ReportedRun]) -> Markup:
 
 
 def _behind(run: ReportedRun) -> list[Child]:
-    """What stands under a verdict: depths, what was measured, and what may spoil it."""
+    """What stands under a verdict: why a model stays behind, depths, what was measured, and what may spoil it."""
     about = about_depths(run)
     users, items = run.counts.users, run.counts.items
     meaning = explained(run.decisive)
@@ -134,7 +134,11 @@ def _behind(run: ReportedRun) -> list[Child]:
         f"{count(run.counts.targets, 'test event')} of {count(users, 'user')}; "
         f"{protocol(run.decisive, items)}."
     )
-    said: list[Child] = [paragraph(about, "depths") if about else None, paragraph(measured, "quiet")]
+    said: list[Child] = [
+        paragraph(run.best.shortfall) if run.best.shortfall else None,
+        paragraph(about, "depths") if about else None,
+        paragraph(measured, "quiet"),
+    ]
     if run.failed:
         seeds = count(len(run.failed), "training")
         said.append(paragraph(f"{seeds} failed and {'is' if len(run.failed) == 1 else 'are'} in no figure.", "warning"))

@@ -41,7 +41,7 @@ class Model:
 
     `metrics` and `costs` have one entry a seed, in the order of `seeds`; so do `curves`, the decisive metric at each
     validated epoch. `intervals` bound a metric over users (95 %), where the run's file says so. `verdicts` are
-    sentences on the model beside each baseline, by its name.
+    sentences on the model beside each baseline, by its name; `shortfall` is one on why it stays behind the best.
     """
 
     name: str
@@ -52,6 +52,7 @@ class Model:
     intervals: Mapping[str, Bounds]
     slices: tuple[SliceTable, ...]
     verdicts: Mapping[str, str]
+    shortfall: str | None = None
 
     def values(self, metric: str) -> list[float]:
         """A metric of each seed that has it."""
@@ -163,6 +164,7 @@ def trained_run(
         intervals=found.intervals,
         slices=tuple(found.slices),
         verdicts={key: verdict.says for key, verdict in found.verdicts.items()} | {best: found.verdict},
+        shortfall=found.shortfall,
     )
     # A run keeps what its baselines have on the test events only.
     on_test = setting(experiment, "training.schedule.watch") == "test"

@@ -83,6 +83,7 @@ class EvaluationTable(_Beside):
     slices: list[SliceTable]
     verdict: str
     verdicts: dict[str, VerdictTable]
+    shortfall: str | None = None
 
 
 class EpochTable(_Table):
