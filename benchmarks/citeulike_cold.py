@@ -59,6 +59,7 @@ class Recipe:
     history_dropout: float = 0.6
     rarity: float = 1.0
     temperature: float = 0.1
+    remove_known_positives: bool = True
     learning_rate: float = 0.003
     weight_decay: float = 0.0
     epochs: int = 5
@@ -168,7 +169,7 @@ def train(split: Split, recipe: Recipe, seed: int) -> sl.Run:
             learned_temperature=recipe.temperature,
         ),
         split,
-        loss=sl.FullSoftmax(),
+        loss=sl.FullSoftmax(remove_known_positives=recipe.remove_known_positives),
         optimizer=sl.AdamW(recipe.learning_rate, weight_decay=recipe.weight_decay),
         training=sl.Training(
             epochs=recipe.epochs, batch_size=recipe.batch_size, decay="cosine", watch="nothing", seed=seed
