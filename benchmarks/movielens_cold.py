@@ -8,58 +8,17 @@ epoch; then it trains anew with these and the test is asked once. Prints one JSO
     scripts/bench movielens_cold  # some minutes on two cores
 """
 
-import argparse
 import dataclasses
-import json
-import statistics
-import sys
-import time
 
 import shortlist as sl
-from measure import about
-from shortlist.evaluation.verdict import verdict_of
+from seeds_beside import seeds_beside_baselines
 from shortlist.features import AnyFeature
 
-METRIC = "top_100_accuracy"
 TEST, VALIDATION = 0.1, 0.1  # of the films
 EPOCHS = 12
 
 
-def main() -> None:
-    """Train with each seed, measure, print."""
-    parser = argparse.ArgumentParser(description=__doc__.splitlines()[0] if __doc__ else None)
-    parser.add_argument("--seed", type=int, nargs="+", default=[1, 2, 3])
-    parser.add_argument("--choose", action="store_true", help="measure on validation films instead of the test's")
-    options = parser.parse_args()
-    split = sl.split_cold_items(sl.datasets.movielens_100k(), test=TEST, validation=VALIDATION, seed=0)
-    runs, seconds, beside = [], [], None
-    for seed in options.seed:
-        started = time.perf_counter()
-        run = train(split, seed, refit=not options.choose)
-        seconds.append(time.perf_counter() - started)
-        assessment = run.evaluate(split.validation if options.choose else None, beside=beside)
-        beside = assessment.beside
-        runs.append(assessment.model)
-        print(seed, seconds[-1], run.history.best_epoch, runs[-1].value(METRIC), file=sys.stderr, flush=True)
-    print(
-        json.dumps(
-            {
-                **about("movielens_cold"),
-                "events": "validation" if options.choose else "test",
-                "seeds": options.seed,
-                "training_seconds": seconds,
-                "mean": statistics.fmean(run.value(METRIC) for run in runs),
-                "runs": [run.value(METRIC) for run in runs],
-                "slices": [part.to_json() for part in assessment.slices],
-                "baselines": {name: found.value(METRIC) for name, found in assessment.baselines.items()},
-                "not_computed": dict(assessment.beside.not_computed),
-                "verdicts": [str(verdict_of(runs, found, "the model")) for found in assessment.baselines.values()],
-            }
-        )
-    )
-
-
-def train(split: sl.Split, seed: int, *, refit: bool) -> sl.Run:
+def train(split: sl.Split, seed: int, refit: bool) -> sl.Run:
     """Films by what is said of them, and users by the films that they saw, as the item tower reads these.
 
     Half of the films' ids are dropped, so that what is said of a film does for one whose id says nothing.
@@ -90,4 +49,9 @@ def train(split: sl.Split, seed: int, *, refit: bool) -> sl.Run:
 
 
 if __name__ == "__main__":
-    main()
+    seeds_beside_baselines(
+        "movielens_cold",
+        __doc__,
+        sl.split_cold_items(sl.datasets.movielens_100k(), test=TEST, validation=VALIDATION, seed=0),
+        train,
+    )

@@ -7,56 +7,16 @@ events and the test is asked once: top-100 accuracy, seen films excluded. Prints
     scripts/bench movielens_time  # some minutes on two cores
 """
 
-import argparse
 import dataclasses
-import json
-import statistics
-import sys
-import time
 
 import shortlist as sl
-from measure import about
-from shortlist.evaluation.verdict import verdict_of
+from seeds_beside import seeds_beside_baselines
 
-METRIC = "top_100_accuracy"
 TEST, VALIDATION = 0.2, 0.08  # of all events
 EPOCHS = 8
 
 
-def main() -> None:
-    """Train with each seed, measure, print."""
-    parser = argparse.ArgumentParser(description=__doc__.splitlines()[0] if __doc__ else None)
-    parser.add_argument("--seed", type=int, nargs="+", default=[1, 2, 3])
-    parser.add_argument("--choose", action="store_true", help="measure on validation events instead of the test's")
-    options = parser.parse_args()
-    split = sl.split_by_time(sl.datasets.movielens_100k(), test=TEST, validation=VALIDATION)
-    runs, seconds, beside = [], [], None
-    for seed in options.seed:
-        started = time.perf_counter()
-        run = train(split, seed, refit=not options.choose)
-        seconds.append(time.perf_counter() - started)
-        assessment = run.evaluate(split.validation if options.choose else None, beside=beside)
-        beside = assessment.beside
-        runs.append(assessment.model)
-        print(seed, seconds[-1], run.history.best_epoch, runs[-1].value(METRIC), file=sys.stderr, flush=True)
-    print(
-        json.dumps(
-            {
-                **about("movielens_time"),
-                "events": "validation" if options.choose else "test",
-                "seeds": options.seed,
-                "training_seconds": seconds,
-                "mean": statistics.fmean(run.value(METRIC) for run in runs),
-                "runs": [run.value(METRIC) for run in runs],
-                "baselines": {name: found.value(METRIC) for name, found in assessment.baselines.items()},
-                "settings": assessment.beside.settings,
-                "verdicts": [str(verdict_of(runs, found, "the model")) for found in assessment.baselines.values()],
-            }
-        )
-    )
-
-
-def train(split: sl.Split, seed: int, *, refit: bool) -> sl.Run:
+def train(split: sl.Split, seed: int, refit: bool) -> sl.Run:
     """What gender and age like, and when: hardly anybody of the test is known by anything else.
 
     A test event comes after all of training and falls into the last fifth of its events.
@@ -80,4 +40,9 @@ def train(split: sl.Split, seed: int, *, refit: bool) -> sl.Run:
 
 
 if __name__ == "__main__":
-    main()
+    seeds_beside_baselines(
+        "movielens_time",
+        __doc__,
+        sl.split_by_time(sl.datasets.movielens_100k(), test=TEST, validation=VALIDATION),
+        train,
+    )
