@@ -41,7 +41,7 @@ from shortlist.features import AnyFeature
 METRIC = "recall_100"
 BESIDE = ("popularity", "content_knn")
 TAGS_OF_ITEMS = 2  # a tag of one article only says nothing of another
-WORD = re.compile("[a-z0-9]+")  # of a tag: "neural_networks", "neural-network" and "networks" have one in common
+WORD = re.compile("[a-z0-9]+")  # of a tag: "neural_networks" and "networks" have one in common
 HELD_OUT = 0.2  # of the training articles, to choose by
 
 
@@ -51,18 +51,15 @@ class Recipe:
 
     columns: tuple[str, ...] = ("tags", "words")
     width: int = 128
-    id_width: int = 128
-    id_dropout: float = 0.7
     layers: tuple[int, ...] = (128,)
     dropout: float = 0.0
-    tag_dropout: float = 0.6
-    history_dropout: float = 0.6
+    tag_dropout: float = 0.5
+    history_dropout: float = 0.5
     rarity: float = 1.0
     temperature: float = 0.1
-    remove_known_positives: bool = True
     learning_rate: float = 0.003
     weight_decay: float = 0.0
-    epochs: int = 5
+    epochs: int = 3
     batch_size: int = 1_024
 
 
@@ -140,10 +137,7 @@ def held_out(data: sl.Dataset) -> Split:
 
 
 def train(split: Split, recipe: Recipe, seed: int) -> sl.Run:
-    """An article is its tags and their words, and a user the articles that they have, as the item tower reads them.
-
-    Ids of known articles help the histories; most are dropped, so that tags do for an article whose id says nothing.
-    """
+    """An article is its tags and their words, and a user the articles that they have, as the item tower reads them."""
     history = sl.History("item", shared=True, pooling="sqrt", dropout=recipe.history_dropout)
     item: list[AnyFeature] = [
         sl.Categories(
@@ -156,8 +150,6 @@ def train(split: Split, recipe: Recipe, seed: int) -> sl.Run:
         )
         for column in recipe.columns
     ]
-    if recipe.id_width:
-        item.append(sl.Lookup("item", width=recipe.id_width, dropout=recipe.id_dropout))
     features = sl.fit_features([history], item, on=split.train)
     return sl.train(
         sl.TwoTower(
@@ -169,7 +161,7 @@ def train(split: Split, recipe: Recipe, seed: int) -> sl.Run:
             learned_temperature=recipe.temperature,
         ),
         split,
-        loss=sl.FullSoftmax(remove_known_positives=recipe.remove_known_positives),
+        loss=sl.FullSoftmax(untouched_negatives=False),  # nobody has had the chance to touch the others
         optimizer=sl.AdamW(recipe.learning_rate, weight_decay=recipe.weight_decay),
         training=sl.Training(
             epochs=recipe.epochs, batch_size=recipe.batch_size, decay="cosine", watch="nothing", seed=seed

@@ -40,7 +40,7 @@ def train(split: sl.Split, seed: int, refit: bool) -> sl.Run:
     return sl.train(
         sl.TwoTower(features, layers=[64], normalize=True, learned_temperature=0.1),
         split,
-        loss=sl.FullSoftmax(),
+        loss=sl.FullSoftmax(untouched_negatives=False),
         optimizer=sl.AdamW(0.003, weight_decay=0.1),
         training=training,
         protocol=dataclasses.replace(sl.load_preset("movielens-100k").evaluation.protocol, seen="excluded"),

@@ -31,7 +31,7 @@ def train(split: sl.Split, seed: int, refit: bool) -> sl.Run:
     return sl.train(
         sl.TwoTower(features, layers=[32, 16], activation="gelu", item_bias=True),
         split,
-        loss=sl.FullSoftmax(),
+        loss=sl.FullSoftmax(untouched_negatives=False),
         optimizer=sl.AdamW(0.01, weight_decay=0.0),
         training=training,
         protocol=dataclasses.replace(sl.load_preset("movielens-100k").evaluation.protocol, seen="excluded"),

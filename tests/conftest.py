@@ -7,7 +7,6 @@ from pathlib import Path
 
 import polars as pl
 import pytest
-from torch.onnx._internal.exporter._registration import ONNXRegistry
 
 import shortlist as sl
 from shortlist.data.splits import Split
@@ -25,6 +24,8 @@ def pytest_collection_finish() -> None:
 @pytest.fixture(scope="session", autouse=True)
 def one_registry_of_operators() -> Iterator[None]:
     """torch lists the operators that ONNX knows anew at each export: 1.6 of the 2.3 s that two small towers take."""
+    from torch.onnx._internal.exporter._registration import ONNXRegistry  # private: only the tests lean on it
+
     with pytest.MonkeyPatch.context() as patch:
         patch.setattr(ONNXRegistry, "from_torchlib", staticmethod(functools.cache(ONNXRegistry.from_torchlib)))
         yield

@@ -57,3 +57,27 @@ def test_what_cannot_be_is_refused(parts: list[Any], validation: float, text: st
 def test_a_column_that_is_not_there_is_refused() -> None:
     with pytest.raises(DataError, match="The interactions have no column 'fold' that could say which part"):
         sl.split_as_given(dataset(["train", "test"]), "fold")
+
+
+def timed(parts: list[str], times: list[int]) -> sl.Dataset:
+    count = len(parts)
+    clicks = {"user": [n % 2 for n in range(count)], "item": list(range(count)), "part": parts, "at": times}
+    return sl.Dataset(clicks, query_id="user", item_id="item", time="at")
+
+
+def test_validation_events_are_the_latest_where_the_test_comes_after_training() -> None:
+    split = sl.split_as_given(
+        timed([*["train"] * 8, "test", "test"], [3, 1, 2, 8, 7, 4, 5, 6, 9, 9]), "part", validation=0.2
+    )
+    assert split.validation is not None
+    assert split.validation.times.tolist() == [8, 7]
+    assert split.in_time
+    assert split.joined().in_time
+
+
+def test_they_are_drawn_where_the_test_does_not_come_after_training() -> None:
+    data = timed([*["train"] * 8, "test", "test"], [3, 1, 2, 8, 7, 4, 5, 6, 0, 0])
+    first, second = (sl.split_as_given(data, "part", validation=0.2, seed=seed).validation for seed in (0, 1))
+    assert first is not None
+    assert second is not None
+    assert first.times.tolist() != second.times.tolist()

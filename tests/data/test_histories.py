@@ -107,3 +107,9 @@ def test_a_random_split_is_not_in_time_and_leaving_the_last_out_is() -> None:
     data = dataset({"user": [1] * 5, "sku": ["jam"] * 5, "at": [1, 2, 3, 4, 5]}, time="at")
     assert not sl.split_random(data, test=0.4).in_time
     assert sl.split_leave_last_out(data).in_time
+
+
+@pytest.mark.parametrize("gap", [1e15, 1e300])
+def test_a_gap_longer_than_all_times_leaves_nothing(gap: float) -> None:
+    moments = [dt.datetime(2026, 1, day) for day in (5, 3, 4, 5)]
+    assert touched_before(dataset(CLICKS | {"at": moments}, time="at"), gap).tolist() == [0, 0, 0, 0]

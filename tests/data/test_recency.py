@@ -63,3 +63,9 @@ def test_a_model_trained_with_a_half_life_follows_the_latest_events() -> None:
         found[half_life] = bias[ids >= 10].mean() - bias[ids < 10].mean()
     assert abs(found[None]) < 0.5
     assert found[100.0] > 2.0
+
+
+def test_no_weight_becomes_nothing_however_old_the_event() -> None:
+    clicks = {"user": [1, 1, 2], "sku": [8, 7, 8], "at": [0, 10, 10_000_000]}
+    weights = weights_by_recency(sl.Dataset(clicks, query_id="user", item_id="sku", time="at"), half_life=1.0)
+    assert weights.tolist() == [2.0**-64, 2.0**-64, 1.0]

@@ -151,3 +151,14 @@ def test_data_without_the_role_has_the_fingerprint_that_bundles_from_before_it_h
     clicks = {"user": ["ann", "bob"], "sku": ["tea", "jam"], "at": [1, 2]}
     fingerprint = Dataset(clicks, query_id="user", item_id="sku", time="at").fingerprint()
     assert fingerprint == "b15656c6220512cd21a3e86388a76d96b08f0b9d9bc169b203ae70273ea8b940"
+
+
+@pytest.mark.parametrize("lists", [[[], [], [], []], [None] * 4, [[], None, [], None]], ids=str)
+def test_a_column_in_which_nothing_was_ever_shown_is_one_of_empty_lists(lists: list[Any]) -> None:
+    assert rows(shop(lists)) == [[], [], [], []]
+
+
+def test_items_that_were_only_shown_want_a_table_of_items() -> None:
+    data = shop([["rum"], [], [], []], items=None)
+    with pytest.raises(DataError, match=r"is in the catalogue: 'rum'\. Without a table of items the catalogue is what"):
+        Shown.of(data)

@@ -8,7 +8,7 @@ import pytest
 import torch
 
 import shortlist as sl
-from shortlist.errors import DataError, SettingsError
+from shortlist.errors import CheckpointError, DataError, SettingsError
 from shortlist.experiment.vectors import events_of
 from shortlist.features import AnyFeature
 from shortlist.losses import full_softmax
@@ -156,3 +156,21 @@ def test_some_rows_of_the_validation_part_see_what_that_part_sees(split: sl.Spli
     assert [before is split.train for before in split.parts_before(some)] == [True]
     assert np.array_equal(split.seen_before(some).item_rows, split.seen_before(part).item_rows)
     assert np.array_equal(split.histories_before(some).item_rows, split.histories_before(part).item_rows)
+
+
+def test_events_that_the_refit_trained_on_are_not_evaluated(split: sl.Split, refitted: sl.Run) -> None:
+    assert split.validation is not None
+    with pytest.raises(DataError, match=r"The refit trained on some of these events.*ask for run\.split\.test"):
+        refitted.evaluate(split.validation)
+    assert train(split, SCHEDULE).evaluate(split.validation).model.targets
+
+
+def test_a_checkpoint_of_another_protocol_is_refused(split: sl.Split, tmp_path: Path) -> None:
+    training, file = dataclasses.replace(SCHEDULE, epochs=1, patience=1), tmp_path / "checkpoint"
+    checkpointing = sl.Checkpointing(file, every_steps=1, resume=True)
+    features = sl.fit_features([sl.Lookup("user_id", width=4)], [sl.Lookup("item_id", width=4)], on=split.train)
+    model = sl.TwoTower(features, layers=[4])
+    first, other = (sl.Protocol(ks=(1, 5), seen=seen) for seen in ("excluded", "included"))
+    sl.train(model, split, training=training, protocol=first, checkpointing=checkpointing, progress=False)
+    with pytest.raises(CheckpointError, match="belongs to a training with other settings"):
+        sl.train(model, split, training=training, protocol=other, checkpointing=checkpointing, progress=False)

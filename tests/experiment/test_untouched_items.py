@@ -1,4 +1,4 @@
-"""Items that training did not touch are no negatives, unless the loss says so."""
+"""Items that training did not touch are negatives too, unless the loss says otherwise."""
 
 from typing import Any
 
@@ -40,25 +40,25 @@ def candidates_of(events: Events) -> set[int]:
 
 @pytest.mark.parametrize("loss", [sl.FullSoftmax, sl.InBatchSoftmax, sl.Bpr])
 class TestCandidates:
-    def more(self, loss: Any) -> dict[str, Any]:
-        return {} if loss is sl.FullSoftmax else {"uniform_negatives": 40}
+    def of(self, loss: Any, **settings: Any) -> Any:
+        return loss(**settings) if loss is sl.FullSoftmax else loss(uniform_negatives=40, **settings)
 
-    def test_are_what_training_touched(self, loss: Any) -> None:
-        assert candidates_of(events_for(shop(), loss(**self.more(loss)))) == set(range(8))
+    def test_are_the_catalogue(self, loss: Any) -> None:
+        assert candidates_of(events_for(shop(), self.of(loss))) == set(range(12))
 
-    def test_are_the_catalogue_where_that_is_asked_for(self, loss: Any) -> None:
-        assert candidates_of(events_for(shop(), loss(untouched_negatives=True, **self.more(loss)))) == set(range(12))
+    def test_are_what_training_touched_where_that_is_asked_for(self, loss: Any) -> None:
+        assert candidates_of(events_for(shop(), self.of(loss, untouched_negatives=False))) == set(range(8))
 
     def test_are_also_what_was_shown(self, loss: Any) -> None:
-        assert candidates_of(events_for(shop(shown=True), loss(**self.more(loss)))) == set(range(9))
+        assert candidates_of(events_for(shop(shown=True), self.of(loss, untouched_negatives=False))) == set(range(9))
 
     def test_are_not_what_was_shown_where_that_has_no_weight(self, loss: Any) -> None:
-        events = events_for(shop(shown=True), loss(shown_weight=0.0, **self.more(loss)))
+        events = events_for(shop(shown=True), self.of(loss, untouched_negatives=False, shown_weight=0.0))
         assert candidates_of(events) == set(range(8))
 
 
-def test_log_q_gives_an_untouched_item_no_share() -> None:
-    log_q = events_for(shop(), sl.InBatchSoftmax(uniform_negatives=40)).log_q(10)
+def test_log_q_gives_an_item_that_cannot_be_drawn_no_share() -> None:
+    log_q = events_for(shop(), sl.InBatchSoftmax(uniform_negatives=40, untouched_negatives=False)).log_q(10)
     assert torch.isinf(log_q).tolist() == [False] * 8 + [True] * 4
     assert float(log_q.exp().sum()) == pytest.approx(1)
 
@@ -101,7 +101,7 @@ def advantage_of_touched_items(*, untouched_negatives: bool) -> float:
     return float(np.mean(scores[users, users % 2 + 2 * (users // 2 % 4)] - scores[users, users % 2 + 8]))
 
 
-def test_a_new_item_keeps_up_with_others_of_its_kind_because_nobody_refused_it() -> None:
+def test_a_new_item_keeps_up_with_others_of_its_kind_where_it_is_no_negative() -> None:
     as_it_is = advantage_of_touched_items(untouched_negatives=False)
     among_negatives = advantage_of_touched_items(untouched_negatives=True)
     assert as_it_is < among_negatives - 0.5  # in e-folds of how often one is chosen

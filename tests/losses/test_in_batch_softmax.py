@@ -267,6 +267,20 @@ def test_shown_items_beside_log_q_by_hand() -> None:
     assert in_batch_softmax(ONE, items, batch).item() == pytest.approx(math.log(92 / 4))
 
 
+def test_shown_items_beside_log_q_at_half_its_strength_by_hand() -> None:
+    # One query of 0, so that all odds are 1; items a and b stand 3 times and once, q = 1/4 and 1. Corrected by the
+    # roots they are 3 · 2 and 1; what was shown counts √(3 + 1) = 2 times. Own a over all: 2 / (6 + 1 + 2).
+    batch = Positives(
+        torch.tensor([0]),
+        torch.tensor([3, 1]),
+        log_q=torch.log(torch.tensor([1 / 4, 1.0], dtype=torch.float64)),
+        shown=Pairs(torch.tensor([0]), torch.tensor([1])),
+    )
+    queries, items = torch.zeros(1, 1, dtype=torch.float64), torch.ones(2, 1, dtype=torch.float64)
+    loss = in_batch_softmax(queries, items, batch, log_q_strength=0.5)
+    assert loss.item() == pytest.approx(math.log(9 / 2))
+
+
 def test_what_is_shown_beside_log_q_counts_as_in_the_full_softmax_in_expectation() -> None:
     """The mean over batches of the sum over M is Σ exp(s) of the catalogue and of what was shown."""
     scores = torch.tensor([1.5, -1.0, 0.7, 0.1], dtype=torch.float64)

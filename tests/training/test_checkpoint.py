@@ -239,10 +239,9 @@ def test_a_process_killed_at_random_moments_ends_as_one_never_disturbed(threads:
             before = written()
             process = start("cut")
             if kills < int(os.environ.get("SHORTLIST_TEST_KILLS", "2")):
+                # Until it has written a checkpoint of its own, so that each kill falls in training.
                 while written() == before and alive(process):
-                    time.sleep(
-                        0.002
-                    )  # until it has written a checkpoint of its own, so that each kill falls in training
+                    time.sleep(0.002)
                 time.sleep(float(moments.uniform(0, 0.15)))
                 with contextlib.suppress(ProcessLookupError):
                     os.kill(process, signal.SIGKILL)

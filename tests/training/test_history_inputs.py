@@ -7,6 +7,7 @@ import torch
 
 import shortlist as sl
 from shortlist.data.histories import Histories
+from shortlist.errors import DataError
 from shortlist.features.lists import FIRST_ROW
 from shortlist.models.inputs import Bag, SharedHistory, TowerInput
 from shortlist.training import Events, Tables
@@ -126,3 +127,15 @@ def shelf() -> sl.Dataset:
     clicks = {"user": ["ann", "ann", "bob", "bob"], "item": [7, 8, 8, 8]}
     items = {"item": [9, 8, 7], "kind": ["c", "b", "a"]}
     return sl.Dataset(clicks, items=items, query_id="user", item_id="item")
+
+
+def test_a_gap_that_leaves_no_event_a_history_is_refused() -> None:
+    clicks = {"user": [1, 1, 1, 2], "item": [7, 8, 9, 7], "at": [1, 3, 5, 9]}
+    data = sl.Dataset(clicks, query_id="user", item_id="item", time="at")
+    features = sl.fit_features([sl.History("item", gap=5.0)], [sl.Lookup("item")], on=data)
+    tables = Tables(features, data)
+    with pytest.raises(DataError, match="The history's gap of 5 leaves no training event anything to read"):
+        Events(tables, data, histories=Histories.of(data), own_histories=True, in_time=True)
+    assert (
+        len(Events(tables, data, histories=Histories.of(data), own_histories=True)) == 4
+    )  # under other splits it is nothing

@@ -16,6 +16,10 @@ __all__ = ["Histories", "last_before", "last_times", "ticks_per_second", "touche
 
 Rows = npt.NDArray[np.int64]
 
+# A gap of more is taken as so much, which is longer than there are times: int64 holds what is left of any time after
+# it.
+MOST_TICKS = float(1 << 62)
+
 
 @dataclasses.dataclass(frozen=True)
 class Histories:
@@ -83,7 +87,7 @@ def touched_before(data: Dataset, gap: float = 0.0) -> Rows:
     # The first moment that an event's history may not hold.
     ends = np.searchsorted(moments, times, side="left")
     if gap:
-        ends = np.searchsorted(moments, times - math.ceil(gap * ticks_per_second(data)), side="right")
+        ends = np.searchsorted(moments, times - math.ceil(min(gap * ticks_per_second(data), MOST_TICKS)), side="right")
     # Users and moments in one number, in the order of the events: where each history ends among all events.
     span = len(moments) + 1
     place = users * span + np.searchsorted(moments, times)
@@ -105,7 +109,7 @@ def last_before(data: Dataset, known: Sequence[Dataset], gap: float = 0.0) -> pl
     >>> last_before(data, [data]).to_list()
     [3, None, 3, None]
     """
-    until = data.times - math.ceil(gap * ticks_per_second(data))
+    until = data.times - math.ceil(min(gap * ticks_per_second(data), MOST_TICKS))
     asked = pl.DataFrame({"user": data.user_rows, "at": until}).with_row_index("event").sort("at")
     found = asked.join_asof(
         _times(known).sort("at"),

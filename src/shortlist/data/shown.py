@@ -48,10 +48,14 @@ class Shown:
         items = rows_of_ids(ids, catalogue)
         known = items >= 0
         if len(known) and not known.any():
+            remedy = (
+                "Check that both write their ids in the same way, and that shown_separator is what stands between them."
+                if data.has_items
+                else "Without a table of items the catalogue is what events name; give one (items=…)."
+            )
             raise DataError(
                 f"None of the items that interactions.{data.roles.shown} says were shown is in the catalogue: "
-                f"{shorten(ids.unique(maintain_order=True).head(3).to_list())}. Check that both write their ids in the "
-                "same way, and that shown_separator is what stands between them."
+                f"{shorten(ids.unique(maintain_order=True).head(3).to_list())}. {remedy}"
             )
         events = np.repeat(np.arange(len(lists)), lengths)
         touched = data.item_rows[events] == items

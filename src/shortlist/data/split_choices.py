@@ -64,8 +64,9 @@ class HeldOutUsers:
 class GivenParts:
     """A column of the events says which part each belongs to: "train", "validation" or "test".
 
-    Where nothing is a validation event, `validation` is the share of all events that is drawn from the training events
-    with the seed: published splits often bring a test alone.
+    Where nothing is a validation event, `validation` is the share of all events that is taken from the training events:
+    the latest of them where each user's test events come after, else drawn with the seed. Published splits often bring
+    a test alone.
     """
 
     column: str

@@ -123,16 +123,10 @@ class Split:
             case HeldOutUsers():
                 return self.train.roles.time is not None
             case GivenParts():
-                return self.train.roles.time is not None and self._came_after()
+                later = [part for part in (self.validation, self.test) if part is not None]
+                return self.train.roles.time is not None and all(_came_after(part, self.train) for part in later)
             case _:
                 return False
-
-    def _came_after(self) -> bool:
-        """Whether no event to be found is earlier than one of its user that trains."""
-        latest = np.full(self.train.num_users, np.iinfo(np.int64).min)
-        np.maximum.at(latest, self.train.user_rows, self.train.times)
-        later = [part for part in (self.validation, self.test) if part is not None]
-        return all(bool((part.times >= latest[part.user_rows]).all()) for part in later)
 
     @property
     def _parts(self) -> list[Dataset]:
@@ -340,9 +334,20 @@ def split_as_given(data: Dataset, column: str, *, validation: float = 0.0, seed:
         )
     if validation:
         _, num_validation = _counts(data.num_events, len(rows["test"]) / data.num_events, validation)
-        shuffled = np.random.default_rng(seed).permutation(rows["train"])
-        rows["train"], rows["validation"] = np.sort(shuffled[num_validation:]), np.sort(shuffled[:num_validation])
+        timed = data.roles.time is not None
+        if timed and _came_after(data.take(rows["test"]), data.take(rows["train"])):
+            ordered = rows["train"][np.argsort(-data.times[rows["train"]], kind="stable")]  # the latest first
+        else:
+            ordered = np.random.default_rng(seed).permutation(rows["train"])
+        rows["train"], rows["validation"] = np.sort(ordered[num_validation:]), np.sort(ordered[:num_validation])
     return _cut(data, how, rows["train"], rows["validation"] if len(rows["validation"]) else None, rows["test"])
+
+
+def _came_after(later: Dataset, earlier: Dataset) -> bool:
+    """Whether no event of the one is earlier than one of its user in the other."""
+    latest = np.full(earlier.num_users, np.iinfo(np.int64).min)
+    np.maximum.at(latest, earlier.user_rows, earlier.times)
+    return bool((later.times >= latest[later.user_rows]).all())
 
 
 def _counts(num_events: int, test: float, validation: float, what: str = "events") -> tuple[int, int]:

@@ -133,6 +133,8 @@ def clean_id_lists(lists: pl.Series, where: str, ids: pl.DataType, separator: st
     """
     if isinstance(lists.dtype, pl.Array):
         lists = lists.arr.to_list()
+    if lists.dtype in (pl.Null, pl.List(pl.Null)):  # nothing in any of them, so that no type was to be seen
+        lists = lists.cast(pl.List(ids))
     if not isinstance(lists.dtype, pl.List):
         lists = _split_ids(lists, where, ids, separator)
     inner = lists.dtype.inner  # type: ignore[attr-defined]

@@ -71,7 +71,7 @@ def default_slices(
         Slice("items", "tail items", (its > 0) & (its <= tail_to) & (its < head_from)),
     ]
     had_before = seen.holds(targets.user_rows, targets.item_rows, len(item_events))
-    if had_before.any():
+    if had_before.any() and not had_before.all():
         slices += [Slice("repeats", "had before", had_before), Slice("repeats", "new to the user", ~had_before)]
     return [part for part in slices if part.mask.any()]
 

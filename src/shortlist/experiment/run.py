@@ -70,7 +70,7 @@ class Run:
 
         Seen items are the training events' and, for the test, the validation events' too. Raises
         `CollapsedError` where ties decide the result, `DivergedError` for NaN or infinity in a vector, and
-        `DataError` for events that do not belong to the run's split.
+        `DataError` for events that do not belong to the run's split, and after a refit for those that it trained on.
         """
         data = self.split.test if data is None else data
         train = self.split.train
@@ -81,6 +81,11 @@ class Run:
             raise DataError(
                 "The events to evaluate have other items or users than the run's split, so their rows mean others; "
                 "give a part of run.split, or run.split.test.take(rows)."
+            )
+        if self.chosen_on is not None and data.events.shares_rows_with(train.events):
+            raise DataError(
+                "The refit trained on some of these events, so that they measure nothing; ask for run.split.test. What "
+                "the validation events came to before the refit is in run.history."
             )
         targets = Targets.of(data, one_query=not self.model.features.event)
         return assess(

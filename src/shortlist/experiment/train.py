@@ -181,7 +181,8 @@ def _identity(plan: _Plan, model: TwoTower, split: Split, device: torch.device) 
     training = plan.training
     if training.decay == "none" and not training.warmup:
         training = dataclasses.replace(training, epochs=1)
-    what = [model.features.to_json(), model.settings, plan.loss, plan.optimizer, training, device]
+    watched = None if training.watch == "nothing" else plan.protocol  # it says which epoch is the best
+    what = [model.features.to_json(), model.settings, plan.loss, plan.optimizer, training, device, watched]
     return hashlib.sha256(f"{what} {split.fingerprint}".encode()).hexdigest()
 
 

@@ -29,16 +29,16 @@ def in_batch_softmax(
     the negatives that were drawn besides. With scores s = q·v / temperature and n_u times that item u stands among the
     candidates, the loss of a row with own item i is
 
-        log Σ_u n_u exp(s_u − log q_u) − (s_i − log q_i)
+        log Σ_u n_u exp(s_u − a log q_u) − (s_i − a log q_i)
 
-    which equals the softmax over all P columns, repeats included (tensorflow_recommenders.tasks.Retrieval), at
-    the cost of the unique ones. `log_q` (Yi et al. 2019, https://doi.org/10.1145/3298689.3346996) takes out the
-    advantage that popular items have as negatives of everyone; it is multiplied by `log_q_strength`, above 0: with 1
-    the model learns to rank as often as items are chosen, with less it is kept from recommending what is popular
-    anyway. `remove_accidental_hits` counts a row's own item
-    once: other rows' events with the same item are no negatives; `positives.masked` takes away other candidates of a
-    row. "mean" divides by the sum of the weights, so that the learning rate need not change with the batch or the
-    weights' scale; "sum" does not divide. `label_smoothing` is that of `tiled_softmax`, over the different items.
+    which equals the softmax over all P columns, repeats included (tensorflow_recommenders.tasks.Retrieval), at the cost
+    of the unique ones, a being the `log_q_strength`. `log_q` (Yi et al. 2019, https://doi.org/10.1145/3298689.3346996)
+    takes out the advantage that popular items have as negatives of everyone: with a = 1 the model learns to rank as
+    often as items are chosen, with less it is kept from recommending what is popular anyway. `remove_accidental_hits`
+    counts a row's own item once: other rows' events with the same item are no negatives; `positives.masked` takes away
+    other candidates of a row. "mean" divides by the sum of the weights, so that the learning rate need not change with
+    the batch or the weights' scale; "sum" does not divide. `label_smoothing` is that of `tiled_softmax`, over the
+    different items.
 
     With `hard_negatives` only that many of a row's other items stay, those with the largest terms n_u exp(s_u − log
     q_u) of the sum: mining sees scores after temperature, log-q and accidental hits, as TensorFlow Recommenders orders
@@ -84,7 +84,7 @@ def in_batch_softmax(
             own_bias if remove_accidental_hits else None,
             positives.masked,
             positives.shown,
-            _shown_bias(positives, shown_weight, weights),
+            _shown_bias(positives, shown_weight, log_q_strength, weights),
             hard_negatives,
         ),
         shown_items=shown_items,
@@ -98,12 +98,12 @@ def in_batch_softmax(
     )  # the own item counts n times among the candidates, once above
 
 
-def _shown_bias(positives: Positives, shown_weight: float, weights: Tensor) -> Tensor | float:
-    """The log of how many times a shown item counts among the candidates, M times as many where log-q corrects them."""
+def _shown_bias(positives: Positives, shown_weight: float, strength: float, weights: Tensor) -> Tensor | float:
+    """The log of how many times a shown item counts among the candidates: M ** strength times more under log-q."""
     if positives.shown is None:
         return 0.0
     bias = torch.tensor(shown_weight, dtype=weights.dtype, device=weights.device).log()
     if positives.log_q is None:
         return bias
     counts = torch.ones_like(positives.log_q) if positives.counts is None else positives.counts
-    return bias + counts.sum().to(weights.dtype).log()
+    return bias + strength * counts.sum().to(weights.dtype).log()

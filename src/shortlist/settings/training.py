@@ -50,8 +50,9 @@ class SampledNegatives:
     shown with an event and not touched is a negative of that event `shown_weight` times more, wherever the data says
     it.
 
-    Items that nobody touched in training, and that were shown to nobody, are no negatives: nobody refused them. With
-    `untouched_negatives` uniform draws are of them too, for a catalogue in which they had their chance.
+    Uniform draws are of the whole catalogue, and without `untouched_negatives` of what training touched or what was
+    shown alone: items that nobody has had the chance to touch were refused by nobody. They then have no score to speak
+    of but what their features say, so leave them in wherever most of them are old and unwanted.
     """
 
     uniform_negatives: Count = 0
@@ -60,7 +61,7 @@ class SampledNegatives:
     memory_batches: Count = 0
     hard_negatives: Positive | None = None
     shown_weight: NotNegative = 1.0
-    untouched_negatives: bool = False
+    untouched_negatives: bool = True
 
 
 @choice
@@ -70,8 +71,8 @@ class InBatchSoftmax(SampledNegatives):
     `log_q` corrects for popular items being everyone's negatives, by how often each item is expected among a batch's
     candidates, whatever they were drawn from; `log_q = "streaming"` learns that from the batches as they go by, for
     frequencies that drift (`shortlist.training.StreamingFrequency`). Below a `log_q_strength` of 1 popular items stay
-    at some disadvantage, above they have an advantage. `remove_accidental_hits` keeps a row's own item out of its
-    negatives. Events' weights count wherever the data has them.
+    at some disadvantage, above they have an advantage; it is nothing without `log_q`. `remove_accidental_hits` keeps a
+    row's own item out of its negatives. Events' weights count wherever the data has them.
     """
 
     reduction: Literal["sum", "mean"] = "mean"
@@ -86,7 +87,7 @@ class InBatchSoftmax(SampledNegatives):
 class FullSoftmax:
     """Softmax cross entropy over the whole catalogue, for one small enough; see `shortlist.losses.full_softmax`.
 
-    Of the catalogue it takes what training touched or what was shown, and all of it with `untouched_negatives`.
+    Without `untouched_negatives` it takes only what training touched or what was shown; see `SampledNegatives`.
     `remove_known_positives`, `hard_negatives` and `shown_weight` are those of the losses over samples.
     """
 
@@ -96,7 +97,7 @@ class FullSoftmax:
     label_smoothing: Share = 0.0
     hard_negatives: Positive | None = None
     shown_weight: NotNegative = 1.0
-    untouched_negatives: bool = False
+    untouched_negatives: bool = True
 
 
 @choice

@@ -8,6 +8,7 @@ from collections.abc import Iterator, Mapping, Sequence
 from typing import NamedTuple
 
 import numpy as np
+import numpy.typing as npt
 import polars as pl
 import torch
 from torch import Tensor
@@ -16,7 +17,8 @@ from shortlist.data import Dataset
 from shortlist.data.events import EventTable
 from shortlist.data.histories import Histories, touched_before
 from shortlist.data.recency import weights_by_recency
-from shortlist.features import EncodedStore, Features, FittedFeature
+from shortlist.errors import DataError
+from shortlist.features import EncodedStore, Features, FittedFeature, FittedHistory
 from shortlist.features.lists import FIRST_ROW
 from shortlist.losses import Pairs, Positives
 from shortlist.models.inputs import Bag, Columns, Gathered, SharedHistory, TowerInput, split_inputs
@@ -140,7 +142,7 @@ class Events:
             )
             if own_histories and in_time:
                 self._before = {
-                    feature.name: torch.from_numpy(touched_before(data, feature.choice.gap)).to(tables.device)
+                    feature.name: torch.from_numpy(_touched_before(data, feature)).to(tables.device)
                     for feature in tables.features.history
                 }
         self.user_rows = torch.from_numpy(data.user_rows).to(tables.device)
@@ -307,6 +309,19 @@ class _Items(NamedTuple):
     counts: Sequence[Tensor] | None  # [U] each
     shown: Sequence[Pairs] | None
     accidental_hits: Sequence[int]
+
+
+def _touched_before(data: Dataset, feature: FittedHistory) -> npt.NDArray[np.int64]:
+    """How much of its user's history each event may read; `DataError` where the feature's gap leaves nothing to any."""
+    gap = feature.choice.gap
+    counts = touched_before(data, gap)
+    if gap and len(counts) and not counts.any():
+        raise DataError(
+            f"The history's gap of {gap:g} leaves no training event anything to read, so that the model would see its "
+            "first histories at the test. Choose a smaller one; it counts seconds, or the column's own unit where "
+            "times are numbers without a time_unit."
+        )
+    return counts
 
 
 def _accidental_hits(counts: Tensor, column: Tensor, batch: Tensor, sizes: Sequence[int]) -> list[int]:
