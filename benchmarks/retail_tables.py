@@ -1,7 +1,8 @@
 """Does `recommended`, untouched, beat every baseline on a made shop that none of the code was written for?
 
 Writes the tables of `made_retail` and goes the way of somebody without code: `shortlist init` proposes, `shortlist
-train` trains once a seed and ranks the test beside all baselines, `shortlist report` makes the page. Prints one JSON row.
+train` trains once a seed and ranks the test beside all baselines, `shortlist report` makes the page. Prints one JSON
+row.
 
     scripts/bench retail_tables --folder shop  # some five minutes a seed on two quiet cores
 """
