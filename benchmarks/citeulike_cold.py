@@ -24,14 +24,12 @@ import numpy as np
 import numpy.typing as npt
 import polars as pl
 import torch
-from scipy import sparse
 
 import shortlist as sl
 from measure import about
 from shortlist.baselines import BASELINES
-from shortlist.data import ColdItems, GivenParts
+from shortlist.data import GivenParts
 from shortlist.data.seen import Seen
-from shortlist.data.split_choices import SplitChoice
 from shortlist.data.splits import Split
 from shortlist.data.splits import split as cut
 from shortlist.evaluation import Evaluation, Targets, VectorScores, bootstrap_interval, evaluate
@@ -44,7 +42,6 @@ METRIC = "recall_100"
 BESIDE = ("popularity", "content_knn")
 TAGS_OF_ITEMS = 2  # a tag of one article only says nothing of another
 WORD = re.compile("[a-z0-9]+")  # of a tag: "neural_networks" and "networks" have one in common
-BLOCK = 1_000  # articles whose neighbours are looked for together
 HELD_OUT = 0.2  # of the training articles, to choose by
 
 
@@ -53,8 +50,6 @@ class Recipe:
     """What was chosen on held-out training articles."""
 
     columns: tuple[str, ...] = ("tags", "words")
-    neighbors: int = 10
-    neighbor_dropout: float = 0.3
     width: int = 128
     layers: tuple[int, ...] = (128,)
     dropout: float = 0.0
@@ -81,11 +76,7 @@ def main() -> None:
     options = parser.parse_args()
     recipe = Recipe(**{field.name: getattr(options, field.name) for field in dataclasses.fields(Recipe)})
     data = read(options.data / "citeulike-a")
-    how: SplitChoice = GivenParts("part")
-    if options.choose:
-        data, how = training_alone(data), ColdItems(test=HELD_OUT)
-    plain = cut(data, how)
-    split = cut(with_neighbors(data, plain, recipe.neighbors), how)
+    split = held_out(data) if options.choose else cut(data, GivenParts("part"))
     cold = np.unique(split.test.item_rows)
     targets = Targets.of(split.test)
     runs: list[Evaluation] = []
@@ -96,7 +87,7 @@ def main() -> None:
         seconds.append(time.perf_counter() - started)
         runs.append(ranked(model_scores(run, targets, cold), targets, cold))
         print(seed, seconds[-1], runs[-1].value(METRIC), file=sys.stderr, flush=True)
-    beside = {name: ranked(baseline_scores(name, plain, targets, cold), targets, cold) for name in BESIDE}
+    beside = {name: ranked(baseline_scores(name, split, targets, cold), targets, cold) for name in BESIDE}
     print(
         json.dumps(
             {
@@ -138,46 +129,11 @@ def read(folder: Path) -> sl.Dataset:
     return sl.Dataset(events, items=items, query_id="user", item_id="item")
 
 
-def training_alone(data: sl.Dataset) -> sl.Dataset:
-    """The training events, of which some articles' are then held out."""
+def held_out(data: sl.Dataset) -> Split:
+    """The training events alone, those with a fifth of the articles as the test."""
     events = data.interactions.filter(pl.col("part") == "train").drop("part")
-    return sl.Dataset(events, items=data.items, query_id="user", item_id="item")
-
-
-def with_neighbors(data: sl.Dataset, split: Split, count: int) -> sl.Dataset:
-    """The data with the ids of each article's nearest by tags and words, among those that the split trains on.
-
-    An article that nobody has read thus points to others of which it is known who reads them.
-    """
-    tokens, known = tokens_of(data.items), np.unique(split.train.item_rows)
-    of_known = tokens[known].T.tocsr()
-    near: list[list[int]] = []
-    for start in range(0, data.num_items, BLOCK):
-        rows = np.arange(start, min(start + BLOCK, data.num_items))
-        alike = (tokens[rows] @ of_known).toarray()
-        alike[rows[:, None] == known] = 0  # itself
-        best = np.argpartition(-alike, count, axis=1)[:, :count]
-        found = np.take_along_axis(alike, best, axis=1) > 0
-        near += [known[places[there]].tolist() for places, there in zip(best, found, strict=True)]
-    items = data.items.with_columns(near=pl.Series(near, dtype=pl.List(pl.Int64)))
-    return sl.Dataset(data.interactions, items=items, query_id="user", item_id="item")
-
-
-def tokens_of(items: pl.DataFrame) -> Any:
-    """Tags and words of each article [N, T], the rarer the heavier, at length 1."""
-    blocks = []
-    for column in ("tags", "words"):
-        texts = items.select("item", pl.col(column)).with_row_index("row").explode(column).drop_nulls()
-        texts = texts.with_columns(token=pl.col(column).rank("dense") - 1)
-        places = (texts["row"].to_numpy(), texts["token"].to_numpy())
-        blocks.append(sparse.csr_array((np.ones(len(texts)), places)))
-    blocks = [
-        sparse.csr_array((block.data, block.indices, block.indptr), (len(items), block.shape[1])) for block in blocks
-    ]
-    tokens = sparse.hstack(blocks, format="csr")
-    tokens.data = np.log(len(items) / np.bincount(tokens.indices, minlength=tokens.shape[1]))[tokens.indices]
-    lengths = np.sqrt(tokens.power(2).sum(axis=1))
-    return sparse.diags_array(1 / np.where(lengths > 0, lengths, 1)) @ tokens
+    training = sl.Dataset(events, items=data.items, query_id="user", item_id="item")
+    return sl.split_cold_items(training, test=HELD_OUT, seed=0)
 
 
 def train(split: Split, recipe: Recipe, seed: int) -> sl.Run:
@@ -194,8 +150,6 @@ def train(split: Split, recipe: Recipe, seed: int) -> sl.Run:
         )
         for column in recipe.columns
     ]
-    if recipe.neighbors:
-        item.append(sl.Categories("near", width=recipe.width, pooling="sqrt", dropout=recipe.neighbor_dropout))
     features = sl.fit_features([history], item, on=split.train)
     return sl.train(
         sl.TwoTower(
