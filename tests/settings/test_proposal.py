@@ -126,11 +126,13 @@ def tables(num_users: int, num_items: int) -> dict[str, pl.DataFrame]:
 
 
 @pytest.mark.parametrize(
-    ("hours", "gap"), [([0, 30, 60], {"gap": 86_400.0}), ([0, 2, 5], {"gap": 3_600.0}), ([0, 0, 0], {})]
+    ("hours", "gap"),
+    [([0, 30, 60], {"gap": 86_400.0}), ([0, 2, 5], {"gap": 3_600.0}), ([0, 0, 0], {}), ([0] * 7 + [30] * 3, {})],
 )
 def test_the_recipe_reads_what_users_touched_up_to_a_while_before(hours: list[int], gap: dict[str, float]) -> None:
     moments = [dt.datetime(2026, 1, 1) + dt.timedelta(hours=hour) for hour in hours]
-    frames = {"interactions": pl.DataFrame({"user": [1, 1, 1], "sku": ["a", "b", "c"], "at": moments})}
+    items = [f"item {number}" for number in range(len(hours))]
+    frames = {"interactions": pl.DataFrame({"user": [1] * len(hours), "sku": items, "at": moments})}
     found = propose(frames, {}, {}).tables
     history = {"history": "sku", "width": 128, "pooling": "sqrt", "dropout": 0.5, "forget": 0.3}
     assert found["features"] == {"query": [history | gap], "item": [{"lookup": "sku", "width": 128, "dropout": 0.1}]}

@@ -2,6 +2,7 @@
 
 import copy
 import dataclasses
+import math
 import re
 from collections.abc import Iterator, Mapping, Sequence
 from typing import Any
@@ -47,7 +48,9 @@ OF_HISTORIES = {"width": 128, "pooling": "sqrt", "dropout": 0.5, "forget": 0.3}
 HOUR, DAY = 3_600.0, 86_400.0  # seconds
 # From this share of events on that come back to an item, it matters whether seen items may be found again.
 MANY_REPEATS = 0.05
-# The least share of the events that should have a history.
+# Shares of the events, of which the latest are the test.
+TEST, VALIDATION = 0.2, 0.1
+# The least share of the training events that should have a history.
 WITH_HISTORY = 0.1
 HIGHEST = float(np.finfo(np.float32).max)
 Feature = dict[str, Any]
@@ -82,9 +85,9 @@ def propose(
     found = _roles(frames, roles, doubts["data"])
     keys = {"items": found.item_id, "users": found.query_id}
     frames = {name: with_key(frame, keys[name]) if name in keys else frame for name, frame in frames.items()}
-    split = {"time": {"test": 0.2, "validation": 0.1}}
+    split = {"time": {"test": TEST, "validation": VALIDATION}}
     if found.time is None:
-        split = {"random": {"test": 0.2, "validation": 0.1}}
+        split = {"random": {"test": TEST, "validation": VALIDATION}}
         doubts["split"].append("No column of times was found. A random split lets the future explain the past.")
     sizes = {name: frames["interactions"][column].n_unique() for name, column in keys.items()}
     features = {
@@ -232,7 +235,7 @@ def _about_repeats(events: pl.DataFrame, roles: Roles) -> list[str]:
 
 def _gap(events: pl.DataFrame, roles: Roles, doubts: list[str]) -> dict[str, float]:
     """How long before an event its history ends: a day, or an hour where so few users come back after a day that hardly
-    an event would have a history; nothing where the unit of the times is not known.
+    a training event would have a history; nothing where the unit of the times is not known.
     """
     if roles.time not in events.columns:
         return {}
@@ -248,9 +251,11 @@ def _gap(events: pl.DataFrame, roles: Roles, doubts: list[str]) -> dict[str, flo
     # Numbers without a unit stay numbers in the data, and the gap counts as they do.
     counts_as = per_second if times.dtype.is_integer() and roles.time_unit is None else 1
     ticks = pl.col(roles.time).cast(pl.Int64)
-    since_first = events.select(ticks - ticks.min().over(roles.query_id)).to_series()
+    training = events.sort(roles.time).head(math.floor((1 - TEST - VALIDATION) * events.height))
+    since_first = training.select(ticks - ticks.min().over(roles.query_id)).to_series()
     for seconds in (DAY, HOUR):
-        if float((since_first >= seconds * per_second).fill_null(False).to_numpy().mean()) >= WITH_HISTORY:
+        long_enough = int((since_first >= seconds * per_second).fill_null(False).sum())
+        if long_enough and long_enough >= WITH_HISTORY * len(training):
             return {"gap": seconds * counts_as}
     return {}
 
