@@ -31,7 +31,7 @@ def test_a_slice_that_most_of_the_difference_comes_from_is_named_by_hand() -> No
     assert (found.name, found.share, found.value, found.baseline_value) == ("had before", 0.2, 0.3, 0.9)
     assert [found.of_difference, found.difference] == pytest.approx([0.12, 0.14])
     assert str(found) == (
-        "It lacks 0.140 in all, and 0.120 through 20 % of the targets, had before: 0.300 against 0.900."
+        'It lacks 0.140 in all, 0.120 on the slice "had before" (20 % of the targets): 0.300 against 0.900.'
     )
 
 

@@ -29,8 +29,8 @@ class Shortfall:
 
     def __str__(self) -> str:
         return (
-            f"It lacks {self.difference:.3f} in all, and {self.of_difference:.3f} through {100 * self.share:.0f} % of "
-            f"the targets, {self.name}: {self.value:.3f} against {self.baseline_value:.3f}."
+            f'It lacks {self.difference:.3f} in all, {self.of_difference:.3f} on the slice "{self.name}" '
+            f"({100 * self.share:.0f} % of the targets): {self.value:.3f} against {self.baseline_value:.3f}."
         )
 
 
