@@ -21,6 +21,11 @@ def pytest_collection_finish() -> None:
     gc.freeze()
 
 
+def pytest_unconfigure() -> None:
+    """So that the libraries can clear up what is theirs, and do not report it as leaked."""
+    gc.unfreeze()
+
+
 @pytest.fixture(scope="session", autouse=True)
 def one_registry_of_operators() -> Iterator[None]:
     """torch lists the operators that ONNX knows anew at each export: 1.6 of the 2.3 s that two small towers take."""
