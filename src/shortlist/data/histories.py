@@ -87,7 +87,7 @@ def touched_before(data: Dataset, gap: float = 0.0) -> Rows:
     # The first moment that an event's history may not hold.
     ends = np.searchsorted(moments, times, side="left")
     if gap:
-        ends = np.searchsorted(moments, times - math.ceil(min(gap * ticks_per_second(data), MOST_TICKS)), side="right")
+        ends = np.searchsorted(moments, times - _ticks_of(gap, data), side="right")
     # Users and moments in one number, in the order of the events: where each history ends among all events.
     span = len(moments) + 1
     place = users * span + np.searchsorted(moments, times)
@@ -109,7 +109,7 @@ def last_before(data: Dataset, known: Sequence[Dataset], gap: float = 0.0) -> pl
     >>> last_before(data, [data]).to_list()
     [3, None, 3, None]
     """
-    until = data.times - math.ceil(min(gap * ticks_per_second(data), MOST_TICKS))
+    until = data.times - _ticks_of(gap, data)
     asked = pl.DataFrame({"user": data.user_rows, "at": until}).with_row_index("event").sort("at")
     found = asked.join_asof(
         _times(known).sort("at"),
@@ -139,6 +139,11 @@ def _times(parts: Sequence[Dataset]) -> pl.DataFrame:
         pl.DataFrame({"user": part.user_rows, "at": part.times, "time": part.events[part.roles.time or ""]})
         for part in parts
     )
+
+
+def _ticks_of(gap: float, data: Dataset) -> int:
+    """A gap in the units that the times count in."""
+    return math.ceil(min(gap * ticks_per_second(data), MOST_TICKS))
 
 
 def ticks_per_second(data: Dataset) -> float:
