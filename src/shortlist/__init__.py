@@ -10,7 +10,7 @@ from shortlist.errors import require_extra
 
 if TYPE_CHECKING:
     from shortlist import doctor, errors, settings, tracking
-    from shortlist.bundle import load_bundle
+    from shortlist.bundle import load_bundle, save_bundle
     from shortlist.comparison import compare, decisive_metric
     from shortlist.data import (
         Dataset,
@@ -47,7 +47,16 @@ if TYPE_CHECKING:
         fit_features,
     )
     from shortlist.models import TwoTower
-    from shortlist.recommender import Recommender, bundle_health, evaluate_bundle, recommend_file
+    from shortlist.recommender import (
+        Recommender,
+        Rules,
+        bundle_health,
+        evaluate_bundle,
+        recommend_file,
+        retire_items,
+        with_exact_index,
+        with_tuned_index,
+    )
     from shortlist.settings import (
         Adagrad,
         AdamW,
@@ -97,6 +106,7 @@ __all__ = [
     "Query",
     "Recommender",
     "RowwiseAdagrad",
+    "Rules",
     "Run",
     "SentenceEncoder",
     "Since",
@@ -125,7 +135,9 @@ __all__ = [
     "propose",
     "read_table",
     "recommend_file",
+    "retire_items",
     "run_experiment",
+    "save_bundle",
     "settings",
     "split_as_given",
     "split_by_time",
@@ -137,10 +149,12 @@ __all__ = [
     "tracking",
     "train",
     "tune",
+    "with_exact_index",
+    "with_tuned_index",
 ]
 
 _HOMES = {
-    "bundle": ["load_bundle"],
+    "bundle": ["load_bundle", "save_bundle"],
     "comparison": ["compare", "decisive_metric"],
     "data": [
         "DataSource",
@@ -177,7 +191,16 @@ _HOMES = {
         "fit_features",
     ],
     "models": ["TwoTower"],
-    "recommender": ["Recommender", "bundle_health", "evaluate_bundle", "recommend_file"],
+    "recommender": [
+        "Recommender",
+        "Rules",
+        "bundle_health",
+        "evaluate_bundle",
+        "recommend_file",
+        "retire_items",
+        "with_exact_index",
+        "with_tuned_index",
+    ],
     "settings": [
         "Adagrad",
         "AdamW",

@@ -118,8 +118,8 @@ def _expected(problem: Any) -> str:
     if problem["type"] == "too_short":
         least = problem["ctx"]["min_length"]
         return f"should have at least {least} {'entry' if least == 1 else 'entries'}"
-    expected: str = problem["msg"].removeprefix("Input ").removeprefix("Value ").replace("tuple", "list")
-    return f"{expected[0].lower()}{expected[1:]}"
+    expected: str = problem["msg"].removeprefix("Input ").removeprefix("Value ")
+    return f"{expected[0].lower()}{expected[1:]}".replace("tuple", "list")
 
 
 def _short(value: object) -> str:

@@ -207,8 +207,8 @@ def _rewrite(folder: Path, **changes: object) -> None:
 
 
 def test_a_newer_format_is_refused(copied: Path) -> None:
-    _rewrite(copied, format=3)
-    with pytest.raises(BundleError, match="has format 3, and this shortlist reads format 2"):
+    _rewrite(copied, format=4)
+    with pytest.raises(BundleError, match="has format 4, and this shortlist reads format 3"):
         sl.load_bundle(copied)
 
 

@@ -224,6 +224,57 @@ def test_recommend_hands_every_option_on(shop_bundle: Path) -> None:
     assert json.loads(_run("recommend", str(shop_bundle), *query, *allow, "--json"))["items"] == []
 
 
+def test_conditions_and_reasons_are_handed_on(shop_bundle: Path) -> None:
+    shop, where = sl.Recommender.load(shop_bundle), {"column": "price", "below": 9}
+    text = json.dumps(where)
+    printed = _run("recommend", str(shop_bundle), "--query", "user_id=7", "--where", text, "--explain", "--json")
+    assert json.loads(printed) == shop.recommend({"user_id": 7}, where=where, explain=True).to_json()
+    rules = ["--where", text, "--exclude", "2", "--allow", "2", "--allow", "3"]
+    printed = json.loads(_run("similar", str(shop_bundle), "--item", "1", *rules, "--json"))
+    assert printed == {"item": 1, **shop.similar(1, exclude=[2], allow=[2, 3], where=where).to_json()}
+
+
+def test_an_evaluation_takes_a_condition(shop_bundle: Path, tmp_path: Path) -> None:
+    events = pl.DataFrame({"user_id": [7, 8, 9], "item_id": [1, 2, 20], "time": [30, 31, 32]})
+    events.write_parquet(tmp_path / "later.parquet")
+    where = ["--where", '{"column": "price", "below": 9}']
+    found = json.loads(_run("evaluate", str(shop_bundle), "--data", str(tmp_path / "later.parquet"), *where, "--json"))
+    assert (found["counts"]["items"], found["counts"]["targets"], found["counts"]["absent_targets"]) == (8, 2, 1)
+
+
+def test_a_retired_item_is_in_no_list_of_the_new_bundle(shop_bundle: Path, tmp_path: Path) -> None:
+    new, back = str(tmp_path / "new"), str(tmp_path / "back")
+    printed = _run("retire", str(shop_bundle), "--item", "1", "--item", "2", "--out", new)
+    assert printed == f"2 of 24 items are retired.\nwrote {new}\n"
+    found = json.loads(_run("recommend", new, "--query", "city=city1", "-k", "30", "--json"))
+    assert {item["id"] for item in found["items"]} == set(range(24)) - {1, 2}
+    assert json.loads(_run("retire", new, "--item", "2", "--bring-back", "--out", back, "--json"))["retired"] == 1
+
+
+def test_an_index_is_tuned_measured_and_saved_with_a_new_bundle(shop_bundle: Path, tmp_path: Path) -> None:
+    new = str(tmp_path / "new")
+    printed = _run("index", str(shop_bundle), "--recall", "0.8", "-k", "3", "--out", new)
+    assert re.search(r"recall@3: [01]\.\d{4} on 30 other queries than chose these", printed)
+    assert "NDCG@3: not computed: This bundle's data came from Python" in printed
+    assert "keep the bundle as it was" in printed  # 24 items are searched as fast exactly
+    assert sl.load_bundle(new).index is not None
+    rounded = json.loads(
+        _run("index", new, "--kind", "exact", "--precision", "int8", "--out", str(tmp_path / "rounded"), "--json")
+    )
+    assert rounded["settings"] == {"kind": "exact", "precision": "int8"}
+    assert rounded["measured"] is None
+
+
+def test_a_table_of_queries_is_answered_under_the_same_rules(shop_bundle: Path, tmp_path: Path) -> None:
+    pl.DataFrame({"user_id": [7, 8]}).write_parquet(tmp_path / "queries.parquet")
+    out, rules = tmp_path / "lists.parquet", ["--exclude", "2", "--where", '{"column": "price", "below": 9}']
+    _run("recommend", str(shop_bundle), "--queries", str(tmp_path / "queries.parquet"), "--out", str(out), *rules)
+    wanted = sl.Recommender.load(shop_bundle).recommend_table(
+        {"user_id": [7, 8]}, exclude=[2], where={"column": "price", "below": 9}
+    )
+    assert pl.read_parquet(out).equals(wanted)
+
+
 def test_debug_shows_the_traceback(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(sys, "argv", ["shortlist", "--debug", "describe", "movielens-1g"])
     with pytest.raises(sl.errors.SettingsError, match="There is no data set"):
@@ -234,7 +285,7 @@ def test_every_command_has_help_that_ends_with_a_command_that_parses() -> None:
     commands = typer.main.get_group(app).commands
     assert set(commands) == {
         "fetch", "init", "preset", "describe", "doctor", "health", "train", "compare", "space", "tune", "report",
-        "evaluate", "recommend", "similar",
+        "evaluate", "recommend", "similar", "index", "retire", "serve",
     }  # fmt: skip
     for name in commands:
         last = _run(name, "--help").strip().splitlines()[-1]

@@ -8,7 +8,7 @@ import pytest
 from shortlist.data import Roles
 from shortlist.errors import DataError
 from shortlist.features import AnyFeature, Categories, Cross, Lookup, Normalize, Vectors
-from shortlist.recommender.query import read_queries
+from shortlist.recommender.query import KINDS, read_queries
 
 ROLES = Roles("user", "item")
 NOON = dt.datetime(2026, 1, 1, 12)
@@ -108,7 +108,7 @@ def test_a_combination_that_training_never_saw_is_told_of_by_the_columns_that_th
         trained=np.zeros(4, np.bool_),
     )
     assert read.unknown_columns() == [[], ["x", "y"], [], ["x"]]
-    assert [read.kind(row) for row in range(4)] == ["features_only", "fallback", "fallback", "fallback"]
+    assert [KINDS[kind] for kind in read.kinds] == ["features_only", "fallback", "fallback", "fallback"]
 
 
 def test_a_vector_in_a_query_has_the_length_of_training() -> None:

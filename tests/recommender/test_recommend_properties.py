@@ -34,6 +34,22 @@ def shop(shop_bundle: Path) -> Bundle:
     return sl.load_bundle(shop_bundle)
 
 
+# Conditions on the columns that `catalogues` draws, and what each says of one item.
+CONDITIONS: dict[str, tuple[dict[str, Any], Any]] = {
+    "cheap": ({"column": "price", "below": 3}, lambda item: item["price"] is not None and item["price"] < 3),
+    "not cheap": (
+        {"not": {"column": "price", "below": 3}},
+        lambda item: item["price"] is None or not item["price"] < 3,
+    ),
+    "red, or without a price": (
+        {"any": [{"column": "tags", "has": "red"}, {"column": "price", "missing": True}]},
+        lambda item: "red" in (item["tags"] or []) or item["price"] is None,
+    ),
+    "nothing": ({"column": "kind", "equals": "none such"}, lambda _: False),
+    "all": ({"column": "kind", "one_of": ["a", "b"]}, lambda _: True),
+}
+
+
 @dataclasses.dataclass(frozen=True)
 class Rules:
     """The arguments of `recommend`, with rows of items in place of their ids."""
@@ -43,6 +59,7 @@ class Rules:
     exclude: list[int]
     allow: list[int] | None
     exclude_seen: bool
+    where: str | None = None
 
     def arguments(self, ids: list[Any], as_text: bool) -> dict[str, Any]:
         named = [str(identifier) for identifier in ids] if as_text else ids
@@ -52,6 +69,7 @@ class Rules:
             "exclude": [named[row] for row in self.exclude],
             "allow": None if self.allow is None else [named[row] for row in self.allow],
             "exclude_seen": self.exclude_seen,
+            "where": None if self.where is None else CONDITIONS[self.where][0],
         }
 
 
@@ -73,7 +91,16 @@ def catalogues(draw: st.DrawFn, shop: Bundle) -> Bundle:
                 "id": ids if whole else [f"0{identifier}" for identifier in ids],
                 "label": [f"Thing {identifier % 5}" for identifier in ids],
                 "popularity": generator.integers(4, size=count).astype(np.float32),
+                "retired": generator.random(count) < draw(st.sampled_from([0, 0, 0.3, 1])),
             }
+        ),
+        item_columns=pl.DataFrame(
+            {
+                "kind": generator.choice(["a", "b"], count),
+                "price": [None if price == 5 else price for price in generator.integers(6, size=count).tolist()],
+                "tags": [[["red"], ["red", "big"], [], None][way] for way in generator.integers(4, size=count)],
+            },
+            schema={"kind": pl.String, "price": pl.Int16, "tags": pl.List(pl.String)},
         ),
         item_vectors=vectors,
         seen=draw(st.sampled_from([seen, None])),
@@ -90,6 +117,7 @@ def rules(draw: st.DrawFn, count: int) -> Rules:
         exclude=draw(rows),
         allow=draw(st.none() | rows),
         exclude_seen=draw(st.booleans()),
+        where=draw(st.none() | st.sampled_from(sorted(CONDITIONS))),
     )
 
 
@@ -141,8 +169,12 @@ def allowed_rows(shop: Bundle, query: dict[str, Any], given: Rules) -> list[int]
         banned |= set(given.history)
         if shop.seen is not None and row is not None:
             banned |= set(shop.seen.by_user(row).tolist())
+    banned |= set(np.flatnonzero(shop.items["retired"].to_numpy()).tolist())
+    meets = (lambda _: True) if given.where is None else CONDITIONS[given.where][1]
     return [
-        row for row in range(shop.items.height) if row not in banned and (given.allow is None or row in given.allow)
+        row
+        for row, item in enumerate(shop.item_columns.to_dicts())
+        if row not in banned and (given.allow is None or row in given.allow) and meets(item)
     ]
 
 
@@ -168,27 +200,30 @@ def test_a_shortlist_is_a_plain_sort_of_what_is_allowed(
     assert len(found.items) == min(given.k, len(rows))
     assert found.query == kind_of(bundle, query, given.history)
     assert found.excluded == len(ids) - len(rows)
+    assert found.source.exact
     own = values_of(bundle, {"user_id": query.get("user_id")})
     assert set(found.filled) == {column for column in own if column != "user_id" and column not in query}
 
 
 @CHECKS
-@given(data=st.data(), queries=st.lists(QUERIES, min_size=1, max_size=6), exclude_seen=st.booleans())
+@given(data=st.data(), queries=st.lists(QUERIES, min_size=1, max_size=6))
 def test_a_table_of_queries_gets_the_same_lists(
-    shop: Bundle, data: st.DataObject, queries: list[dict[str, Any]], exclude_seen: bool
+    shop: Bundle, data: st.DataObject, queries: list[dict[str, Any]]
 ) -> None:
     bundle = data.draw(catalogues(shop))
     ids = bundle.items["id"].to_list()
-    k = data.draw(st.integers(1, len(ids) + 5))
+    given = dataclasses.replace(data.draw(rules(len(ids))), history=[])
     # A column of ids has one type.
     queries = [{**query, "user_id": str(query["user_id"])} if "user_id" in query else query for query in queries]
     table = pl.DataFrame(queries, infer_schema_length=None) if any(queries) else pl.DataFrame(height=len(queries))
-    found = sl.Recommender(bundle).recommend_table(table, k, exclude_seen=exclude_seen)
+    arguments = given.arguments(ids, False)
+    del arguments["history"]
+    found = sl.Recommender(bundle).recommend_table(table, **arguments)
     wanted: list[tuple[int, str, int, Any]] = []
     wanted_scores: list[float] = []
     for number, query in enumerate(queries):
         scores = scores_of(bundle, query, [])
-        rows = best(scores, allowed_rows(bundle, query, Rules(k, [], [], None, exclude_seen)), k)
+        rows = best(scores, allowed_rows(bundle, query, given), given.k)
         wanted += [(number, kind_of(bundle, query, []), place, ids[row]) for place, row in enumerate(rows, start=1)]
         wanted_scores += [scores[row] for row in rows]
     assert found.select("query_row", "kind", "place", "item_id").rows() == wanted
@@ -203,9 +238,13 @@ def test_a_table_of_queries_gets_the_same_lists(
 def test_similar_items_are_a_plain_sort_by_cosine_without_the_item_itself(shop: Bundle, data: st.DataObject) -> None:
     bundle = data.draw(catalogues(shop))
     ids = bundle.items["id"].to_list()
-    row, k = data.draw(st.integers(0, len(ids) - 1)), data.draw(st.integers(1, len(ids) + 5))
-    found = sl.Recommender(bundle).similar(ids[row], k)
+    row = data.draw(st.integers(0, len(ids) - 1))
+    given = dataclasses.replace(data.draw(rules(len(ids))), history=[], exclude_seen=False)
+    arguments = given.arguments(ids, False)
+    del arguments["history"], arguments["exclude_seen"]
+    found = sl.Recommender(bundle).similar(ids[row], **arguments)
     cosines = [float(direction(vector) @ direction(bundle.item_vectors[row])) for vector in bundle.item_vectors]
-    wanted = best(cosines, [other for other in range(len(ids)) if other != row], k)
+    allowed = [other for other in allowed_rows(bundle, {}, given) if other != row]
+    wanted = best(cosines, allowed, given.k)
     assert [(item.id, item.score) for item in found.items] == [(ids[other], cosines[other]) for other in wanted]
-    assert (found.query, found.excluded) == ("known", 1)
+    assert (found.query, found.excluded) == ("known", len(ids) - len(allowed))

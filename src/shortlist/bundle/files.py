@@ -3,6 +3,7 @@
 import hashlib
 import io
 import json
+from collections.abc import Collection
 from pathlib import Path
 from typing import Any
 
@@ -11,7 +12,7 @@ import numpy.typing as npt
 import polars as pl
 from safetensors.numpy import save as save_tensors
 
-from shortlist.bundle.contents import Bundle
+from shortlist.bundle.contents import Bundle, SavedIndex
 from shortlist.data.histories import Histories
 from shortlist.data.seen import Seen
 from shortlist.features import Features
@@ -21,6 +22,10 @@ __all__ = ["MANIFEST", "MANIFEST_HASH", "REQUIRED", "WEIGHTS", "bundle_from_fold
 MANIFEST, MANIFEST_HASH = "manifest.json", "manifest.sha256"
 # The one copy of the towers' weights, which both graphs point into.
 WEIGHTS = "weights.safetensors"
+ITEM_VECTORS = "item_vectors.safetensors"
+INDEX, INDEX_STRUCTURE = "index.json", "index.faiss"
+# So much of a SHA-256 tells versions apart.
+VERSION_DIGITS = 12
 # How safetensors calls the types of a bundle's arrays.
 DTYPES = {"F32": np.float32, "I64": np.int64}
 REQUIRED = (
@@ -29,9 +34,10 @@ REQUIRED = (
     "item.onnx",
     WEIGHTS,
     "items.parquet",
+    "item_columns.parquet",
     "users.parquet",
     "user_events.safetensors",
-    "item_vectors.safetensors",
+    ITEM_VECTORS,
     "history.jsonl",
 )
 
@@ -44,9 +50,10 @@ def files_of_bundle(bundle: Bundle) -> dict[str, bytes]:
         "item.onnx": bundle.item_tower,
         WEIGHTS: bundle.weights if isinstance(bundle.weights, bytes) else bundle.weights.read_bytes(),
         "items.parquet": _to_parquet(bundle.items),
+        "item_columns.parquet": _to_parquet(bundle.item_columns),
         "users.parquet": _to_parquet(bundle.users),
         "user_events.safetensors": _save_tensors(user_events=bundle.user_events),
-        "item_vectors.safetensors": _save_tensors(vectors=bundle.item_vectors),
+        ITEM_VECTORS: _save_tensors(vectors=bundle.item_vectors),
         "history.jsonl": b"".join(json.dumps(line).encode() + b"\n" for line in bundle.history),
     }
     if bundle.seen is not None:
@@ -54,6 +61,10 @@ def files_of_bundle(bundle: Bundle) -> dict[str, bytes]:
     if bundle.histories is not None:
         kept = bundle.histories
         files["histories.safetensors"] = _save_tensors(offsets=kept.offsets, item_rows=kept.item_rows)
+    if bundle.index is not None:
+        files[INDEX] = _to_json({"settings": bundle.index.settings, "measured": bundle.index.measured})
+        if bundle.index.structure is not None:
+            files[INDEX_STRUCTURE] = bundle.index.structure
     if bundle.evaluation is not None:
         files["evaluation.json"] = _to_json(bundle.evaluation)
     return files
@@ -74,12 +85,33 @@ def bundle_from_folder(folder: Path, manifest: dict[str, Any]) -> Bundle:
         items=pl.read_parquet(folder / "items.parquet"),
         users=pl.read_parquet(folder / "users.parquet"),
         user_events=_map_tensors(folder / "user_events.safetensors")["user_events"],
-        item_vectors=_map_tensors(folder / "item_vectors.safetensors")["vectors"],
+        item_vectors=_map_tensors(folder / ITEM_VECTORS)["vectors"],
         seen=None if seen is None else Seen(seen["offsets"], seen["item_rows"]),
         histories=None if in_time is None else Histories(in_time["offsets"], in_time["item_rows"]),
         history=[json.loads(line) for line in (folder / "history.jsonl").read_bytes().splitlines()],
         evaluation=evaluation,
+        item_columns=pl.read_parquet(folder / "item_columns.parquet"),
+        index=_index_from_folder(folder, manifest["files"]),
+        version=_short(hashlib.sha256((folder / MANIFEST).read_bytes()).hexdigest()),
+        index_version=_index_version(manifest["files"]),
     )
+
+
+def _index_version(files: dict[str, str]) -> str:
+    """Tells apart what is searched, and how: the item vectors, and the index over them."""
+    searched = [files[name] for name in (ITEM_VECTORS, INDEX, INDEX_STRUCTURE) if name in files]
+    return _short(hashlib.sha256("".join(searched).encode()).hexdigest())
+
+
+def _short(digest: str) -> str:
+    return digest[:VERSION_DIGITS]
+
+
+def _index_from_folder(folder: Path, files: Collection[str]) -> SavedIndex | None:
+    if INDEX not in files:
+        return None
+    structure = (folder / INDEX_STRUCTURE).read_bytes() if INDEX_STRUCTURE in files else None
+    return SavedIndex(**_from_json(folder / INDEX), structure=structure)
 
 
 def manifest_hash(manifest: bytes) -> bytes:

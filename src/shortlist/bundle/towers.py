@@ -16,6 +16,8 @@ __all__ = ["OnnxTower"]
 # Rows that go through a tower at once, and places of padded lists: a tower holds a vector for each.
 BLOCK_ROWS = 4_096
 BLOCK_PLACES = 1 << 17
+# The input of a list of nothing, for a tower takes no empty one.
+PADDING = np.zeros((1, 1), np.int64)
 
 
 class OnnxTower:
@@ -39,13 +41,16 @@ class OnnxTower:
     def __call__(self, encoded: Mapping[str, Encoded]) -> npt.NDArray[np.float32]:
         """The vectors [N, D] of the encoded rows."""
         num_rows = len(next(iter(encoded.values())))
+        if num_rows == 1:
+            return self._run(encoded, 0, 1)
         longest = [np.diff(lists.offsets).max(initial=1) for lists in encoded.values() if isinstance(lists, RowLists)]
         height = max(min(BLOCK_ROWS, BLOCK_PLACES // int(max(longest, default=1))), 1)
-        blocks = [
-            self._session.run(None, {name: _input(column, start, height) for name, column in encoded.items()})[0]
-            for start in range(0, num_rows, height)
-        ]
-        vectors: npt.NDArray[np.float32] = np.concatenate(blocks)
+        return np.concatenate([self._run(encoded, start, height) for start in range(0, num_rows, height)])
+
+    def _run(self, encoded: Mapping[str, Encoded], start: int, height: int) -> npt.NDArray[np.float32]:
+        """The vectors of a block of at most `height` rows."""
+        inputs = {name: _input(column, start, height) for name, column in encoded.items()}
+        vectors: npt.NDArray[np.float32] = self._session.run(None, inputs)[0]
         return vectors
 
 
@@ -58,5 +63,8 @@ def _input(column: Encoded, start: int, height: int) -> npt.NDArray[Any]:
         case Numbers(values):
             return values[start:stop]
         case RowLists(offsets, rows):
+            if stop - start == 1:
+                alone = rows[offsets[start] : offsets[stop]].astype(np.int64)
+                return alone[None, :] if len(alone) else PADDING
             cut = offsets[start : stop + 1]
             return RowLists(cut - cut[0], rows[cut[0] : cut[-1]]).padded()

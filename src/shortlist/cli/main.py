@@ -6,7 +6,7 @@ from typing import Annotated
 
 import typer
 
-from shortlist.cli import answers, data, doctor, report, training, tuning
+from shortlist.cli import answers, bundles, data, doctor, report, serving, training, tuning
 from shortlist.errors import SettingsError, ShortlistError
 
 __all__ = ["app", "main"]
@@ -19,8 +19,8 @@ app = typer.Typer(
     pretty_exceptions_enable=False,
     context_settings={"help_option_names": ["-h", "--help"]},
 )
-for group in (data.commands, doctor.commands, training.commands, tuning.commands, report.commands, answers.commands):
-    app.registered_commands.extend(group.registered_commands)
+for group in (data, doctor, training, tuning, report, answers, bundles, serving):
+    app.registered_commands.extend(group.commands.registered_commands)
 
 
 def _show_version(wanted: bool) -> None:

@@ -67,6 +67,12 @@ class Seen:
         counts = np.bincount(users[stay], minlength=len(self.offsets) - 1)
         return type(self)(np.concatenate([[0], np.cumsum(counts)]).astype(np.int64), self.item_rows[stay])
 
+    def among(self, allowed: npt.NDArray[np.bool_]) -> Self:
+        """What was touched of the `allowed` items [N], their rows counted among these alone."""
+        stay = allowed[self.item_rows]
+        before = np.concatenate([[0], np.cumsum(stay)])
+        return type(self)(before[self.offsets], (np.cumsum(allowed) - 1)[self.item_rows[stay]])
+
     def num_items(self, user_rows: npt.NDArray[np.int64]) -> npt.NDArray[np.int64]:
         """How many items each of these users [B] has touched."""
         return self.offsets[user_rows + 1] - self.offsets[user_rows]

@@ -61,6 +61,26 @@ class Targets:
             one_query=one_query,
         )
 
+    def among(self, allowed: npt.NDArray[np.bool_]) -> "Targets":
+        """Those whose items are `allowed` [N], the items' rows counted among these alone; others count as absent.
+
+        Raises `DataError` where none is left.
+        """
+        kept = np.flatnonzero(allowed[self.item_rows])
+        if not kept.size:
+            raise DataError(
+                f"None of the {len(self)} events to evaluate names an item that may come back: {int(allowed.sum())} of "
+                f"{len(allowed)} items may. Widen the condition, or give other events."
+            )
+        row_among = np.cumsum(allowed) - 1
+        return dataclasses.replace(
+            self,
+            event_rows=self.event_rows[kept],
+            user_rows=self.user_rows[kept],
+            item_rows=row_among[self.item_rows[kept]],
+            absent=self.absent + len(self) - len(kept),
+        )
+
     def __len__(self) -> int:
         return len(self.event_rows)
 

@@ -13,6 +13,7 @@ from pydantic import TypeAdapter
 from shortlist.baselines import popularity
 from shortlist.bundle import WEIGHTS, Bundle, refuse_existing, save_bundle
 from shortlist.data import Dataset, DataSource, Split
+from shortlist.data.matching import comparable_columns
 from shortlist.errors import DataError, DivergedError
 from shortlist.evaluation import Assessment, Beside, Targets, VectorScores, assess, evaluate_baselines
 from shortlist.experiment.vectors import events_of, item_vectors, query_encoder, shared_vectors
@@ -181,8 +182,10 @@ def _bundle(run: Run, assessment: Assessment | None) -> Bundle:
                 "id": split.train.items[split.train.roles.item_id],
                 "label": split.train.labels(),
                 "popularity": popularity(split.train),
+                "retired": np.zeros(split.train.num_items, np.bool_),
             }
         ),
+        item_columns=comparable_columns(split.train.items),
         users=_users(run),
         user_events=np.bincount(split.train.user_rows, minlength=split.train.num_users).astype(np.int64),
         item_vectors=run.item_vectors(),

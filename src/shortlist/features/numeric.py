@@ -155,11 +155,11 @@ def as_numbers(values: pl.Series, column: str) -> npt.NDArray[np.float64]:
     """Values [N] as float64, missing ones as NaN; raises `DataError` for other types and beyond float32's range."""
     dtype = values.dtype
     if dtype == pl.Date or isinstance(dtype, pl.Datetime):
-        micros = values.cast(pl.Datetime("us")).dt.epoch("us").cast(pl.Float64)
+        micros = values.cast(pl.Datetime("us")).cast(pl.Int64).cast(pl.Float64)
         # Polars would multiply by 1e-6, which misses the nearest number of seconds by a bit for every third time.
-        numbers = micros.fill_null(float("nan")).to_numpy() / 1_000_000
+        numbers = micros.to_numpy() / 1_000_000
     elif dtype.is_numeric() or dtype in (pl.Boolean, pl.Null):
-        numbers = values.cast(pl.Float64).fill_null(float("nan")).to_numpy()
+        numbers = values.cast(pl.Float64).to_numpy()  # NaN where a value is missing
     else:
         raise DataError(
             f"Column {column!r} should hold numbers or times, but its type is {dtype}; convert it, or use Lookup."

@@ -1,5 +1,24 @@
 """Search for the items with the highest scores, and the rules on what may come back."""
 
-from shortlist.index.exact import check_k, exact_top_k
+from shortlist.index.exact import ExactIndex, check_k, exact_top_k
+from shortlist.index.index import Found, Index
+from shortlist.index.ivf import IvfIndex
+from shortlist.index.kinds import make_index
+from shortlist.index.recall import recall_at_k
+from shortlist.index.speed import Speed
+from shortlist.index.tune import Measured, Tuned, tune_ivf
 
-__all__ = ["check_k", "exact_top_k"]
+__all__ = [
+    "ExactIndex",
+    "Found",
+    "Index",
+    "IvfIndex",
+    "Measured",
+    "Speed",
+    "Tuned",
+    "check_k",
+    "exact_top_k",
+    "make_index",
+    "recall_at_k",
+    "tune_ivf",
+]

@@ -12,6 +12,7 @@ from shortlist.atomic import made_folder, new_file
 from shortlist.data.readers import Source, read_table
 from shortlist.errors import DataError, SettingsError
 from shortlist.recommender.recommender import Recommender
+from shortlist.recommender.rules import Rules
 
 __all__ = ["recommend_file"]
 
@@ -26,14 +27,14 @@ def recommend_file(
     out: Path,
     k: int = 10,
     *,
-    exclude_seen: bool = True,
+    rules: Rules | None = None,
     on_batch: Callable[[int], None] | None = None,
 ) -> int:
     """Write the k best items for each query of a table as Parquet; how many queries there were comes back.
 
     `queries` is what `read_table` takes; a single Parquet file is read batch by batch, so that neither it nor the
-    answers need fit in memory. The columns are those of `Recommender.recommend_table`. `on_batch` hears how many
-    queries were answered each time. The file stands at `out` once it is whole.
+    answers need fit in memory. The columns are those of `Recommender.recommend_table`; the `rules` say what may come
+    back. `on_batch` hears how many queries were answered each time. The file stands at `out` once it is whole.
 
     Raises `SettingsError` where something stands at `out` already, and where it does not end in .parquet or cannot be
     written; `DataError` for queries that cannot be read, naming the first row of the batch.
@@ -50,7 +51,7 @@ def recommend_file(
 
     def answer(batch: pl.DataFrame) -> pl.DataFrame:
         try:
-            answers = recommender.recommend_table(batch, k, exclude_seen=exclude_seen)
+            answers = recommender.recommend_table(batch, k, **vars(rules or Rules()))
         except DataError as error:
             raise type(error)(f"{queries}, in the {batch.height} rows from row {count} on: {error}") from error
         return answers.with_columns(pl.col("query_row") + count)

@@ -12,7 +12,7 @@ from shortlist.features import Encoded
 from shortlist.recommender.histories import HistoryEncoder
 from shortlist.recommender.query import read_queries
 
-__all__ = ["bundle_health"]
+__all__ = ["bundle_health", "known_query_vectors"]
 
 
 def bundle_health(bundle: Bundle) -> Health:
@@ -24,7 +24,7 @@ def bundle_health(bundle: Bundle) -> Health:
     return vector_health(
         bundle.item_vectors,
         bundle.items["popularity"].to_numpy(),
-        _query_vectors(bundle),
+        known_query_vectors(bundle, MOST_QUERIES),
         labels=_names(bundle),
         unknown=_unknown_item(bundle),
         item_bias=bundle.experiment["model"]["two_tower"]["item_bias"],
@@ -37,10 +37,11 @@ def _names(bundle: Bundle) -> list[str]:
     return [label if str(identifier) == label else f"{label} [{identifier}]" for identifier, label in pairs]
 
 
-def _query_vectors(bundle: Bundle) -> npt.NDArray[np.float32]:
+def known_query_vectors(bundle: Bundle, most: int) -> npt.NDArray[np.float32]:
+    """The query vectors [B, 1, D] of the users that training knows, or of `most` of them drawn with a fixed seed."""
     known = np.flatnonzero(bundle.user_events > 0)
-    if len(known) > MOST_QUERIES:
-        known = np.sort(np.random.default_rng(SEED).choice(known, MOST_QUERIES, replace=False))
+    if len(known) > most:
+        known = np.sort(np.random.default_rng(SEED).choice(known, most, replace=False))
     roles = Roles(**bundle.data["roles"])
     read = read_queries(
         bundle.users[known].select(roles.query_id),

@@ -2,6 +2,8 @@
 
 import dataclasses
 import datetime as dt
+import functools
+import operator
 from collections.abc import Mapping, Sequence
 from typing import Any
 
@@ -18,11 +20,23 @@ from shortlist.features.feature import as_text
 from shortlist.features.numeric import as_numbers
 from shortlist.recommender.answers import QueryKind
 
-__all__ = ["KINDS", "NUMERIC", "Queries", "columns_read", "read_queries", "table_of"]
+__all__ = [
+    "KINDS",
+    "NUMERIC",
+    "Queries",
+    "ReadColumns",
+    "columns_read",
+    "kinds_of",
+    "read_columns",
+    "read_queries",
+    "table_of",
+]
 
 NUMERIC = {"bucketize", "normalize", "hour", "weekday", "since"}
 PER_SECOND = {"s": 1, "ms": 1_000, "us": 1_000_000, "ns": 1_000_000_000}
 EPOCH = dt.datetime(1970, 1, 1, tzinfo=dt.UTC)
+# A flag for each of B queries, or for one.
+Flags = npt.NDArray[np.bool_] | np.bool_
 KINDS: tuple[QueryKind, ...] = ("known", "features_only", "history", "fallback")
 
 
@@ -44,9 +58,19 @@ class Queries:
         flags = list(self.unknown.items())
         return [[column for column, of in flags if of[row]] for row in range(len(self.kinds))]
 
-    def kind(self, row: int) -> QueryKind:
-        """The word for what is known about one query."""
-        return KINDS[int(self.kinds[row])]
+
+@dataclasses.dataclass(frozen=True)
+class ReadColumns:
+    """What B queries say, feature by feature.
+
+    `encoded` and `said` are by a feature's name: its array, and whether [B] it carries information. `filled` and
+    `unknown` are by column, as those of `Queries`.
+    """
+
+    encoded: dict[str, Encoded]
+    said: dict[str, npt.NDArray[np.bool_]]
+    filled: dict[str, npt.NDArray[np.bool_]]
+    unknown: dict[str, npt.NDArray[np.bool_]]
 
 
 def read_queries(
@@ -67,29 +91,64 @@ def read_queries(
     features, as `HistoryEncoder` gives them. Columns that no feature reads are passed over. Raises `DataError` for
     values of a wrong type.
     """
-    query_id = roles.query_id
     histories = histories or {}
-    columns = columns_read(features, query_id)
+    columns = columns_read(features, roles.query_id)
+    read = read_columns(table, features, columns, roles=roles, users=users, user_rows=user_rows)
+    touched = functools.reduce(
+        operator.or_,
+        (np.diff(lists.offsets) > 0 for lists in histories.values()),
+        np.zeros(table.height, np.bool_),
+    )
+    kinds = kinds_of(read.said, features, roles.query_id, trained, touched)
+    filled = {column: flags for column, flags in read.filled.items() if column != roles.query_id}
+    return Queries({**read.encoded, **histories}, kinds, filled, read.unknown)
+
+
+def read_columns(
+    table: pl.DataFrame,
+    features: Sequence[FittedFeature],
+    columns: Sequence[str],
+    *,
+    roles: Roles,
+    users: pl.DataFrame,
+    user_rows: npt.NDArray[np.int64],
+) -> ReadColumns:
+    """What the queries' columns say, those of the features among them; see `read_queries`."""
     given = {c: table[c] if c in table.columns else pl.Series(c, [None] * table.height) for c in columns}
-    kinds_of = {c: {feature.kind for feature in features if c in feature.columns} for c in columns}
-    given = {c: _times(_numbers(values, kinds_of[c]), roles) for c, values in given.items()}
-    filled = {column: values.is_null().to_numpy() for column, values in given.items()}
-    whole = pl.DataFrame([_fill(values, users, user_rows, kinds_of[c]) for c, values in given.items()])
+    kinds_by_column = {c: {feature.kind for feature in features if c in feature.columns} for c in columns}
+    given = {c: _times(_numbers(values, kinds_by_column[c]), roles) for c, values in given.items()}
+    filled = {column: _missing(values) for column, values in given.items()}
+    whole = pl.DataFrame([_fill(values, users, user_rows, kinds_by_column[c]) for c, values in given.items()])
     said = {feature.name: feature.known(values_of(whole, feature.columns)) for feature in features}
     unknown = {c: np.zeros(table.height, np.bool_) for c in columns}
     for feature in features:
-        there = np.logical_and.reduce([whole[c].is_not_null().to_numpy() for c in feature.columns])
+        there = ~np.logical_or.reduce([_missing(whole[c]) for c in feature.columns])
         for column in feature.columns:
             unknown[column] |= ~filled[column] & there & ~said[feature.name]
+    return ReadColumns(encode(features, whole), said, filled, unknown)
+
+
+def _missing(values: pl.Series) -> npt.NDArray[np.bool_]:
+    """Which values [B] are missing; counting them first spares a single query most of the time."""
+    count = values.null_count()
+    if 0 < count < len(values):
+        return values.is_null().to_numpy()
+    return np.full(len(values), count > 0)
+
+
+def kinds_of(
+    said: Mapping[str, Flags], features: Sequence[FittedFeature], query_id: str, trained: Flags, touched: Flags
+) -> Any:
+    """What is known about queries [B], or about one [], as places in `KINDS`.
+
+    `said` are the flags of each feature by its name, `trained` whether the user had training events, `touched` whether
+    there is a history.
+    """
     by_id = [said[f.name] for f in features if f.columns == (query_id,) and f.kind == "lookup"]
-    nothing = np.zeros(table.height, np.bool_)
-    told = np.logical_or.reduce([nothing, *(said[f.name] for f in features if f.columns != (query_id,))])
-    touched = np.logical_or.reduce([nothing, *(np.diff(lists.offsets) > 0 for lists in histories.values())])
-    known = np.logical_and.reduce([trained, *(by_id or [told | touched])])
-    kinds = np.select([known, told, touched], [0, 1, 2], 3)
-    return Queries(
-        {**encode(features, whole), **histories}, kinds, {c: f for c, f in filled.items() if c != query_id}, unknown
-    )
+    others = [said[f.name] for f in features if f.columns != (query_id,)]
+    told = functools.reduce(operator.or_, others, touched & ~touched)
+    known = functools.reduce(operator.and_, by_id or [told | touched], trained)
+    return np.where(known, 0, np.where(told, 1, np.where(touched, 2, 3)))
 
 
 def columns_read(features: Sequence[FittedFeature], query_id: str) -> list[str]:

@@ -1,0 +1,160 @@
+"""One query at a time, read as a table of one row would be, in a small part of its time.
+
+What a user's own row says is encoded once, a block of users at a time; a query then costs the encoding of the columns
+that it gives, and of no others. Both roads are `read_columns`.
+"""
+
+import dataclasses
+import functools
+from collections.abc import Mapping, Sequence
+from typing import Any
+
+import numpy as np
+import numpy.typing as npt
+import polars as pl
+
+from shortlist.bundle import Bundle
+from shortlist.data import Roles
+from shortlist.errors import DataError
+from shortlist.features import Encoded, FittedFeature, Numbers, RowLists, Rows
+from shortlist.recommender.answers import QueryKind
+from shortlist.recommender.histories import HistoryEncoder
+from shortlist.recommender.query import KINDS, ReadColumns, columns_read, kinds_of, read_columns, table_of
+
+__all__ = ["NOBODY", "QueryReader", "ReadQuery"]
+
+# Users whose rows are encoded together: up to so many values, features look each up by itself.
+BLOCK_USERS = 1_024
+# The row of a user whom the bundle does not know.
+NOBODY = -1
+
+
+@dataclasses.dataclass(frozen=True)
+class ReadQuery:
+    """One query that is ready for the tower, and what is known about it."""
+
+    encoded: dict[str, Encoded]
+    kind: QueryKind
+    filled: tuple[str, ...]
+    unknown: tuple[str, ...]
+
+
+@dataclasses.dataclass(frozen=True)
+class _OwnRows:
+    """What the rows of some users say by themselves; `readable` are the features that take all that stands there."""
+
+    columns: ReadColumns
+    histories: dict[str, RowLists]
+    readable: frozenset[str]
+
+
+class QueryReader:
+    """Reads single queries for the query tower of a bundle."""
+
+    def __init__(self, bundle: Bundle, histories: HistoryEncoder) -> None:
+        self._features = bundle.features.user + bundle.features.event
+        self._roles = Roles(**bundle.data["roles"])
+        self._users = bundle.users
+        self._trained = np.append(bundle.user_events > 0, False)  # that of NOBODY stands last
+        self._histories = histories
+        self._own: dict[int, _OwnRows] = {}
+        self.columns = columns_read(self._features, self._roles.query_id)
+        self._affected = functools.lru_cache(maxsize=1_024)(self._find_affected)
+
+    def read(self, query: Mapping[str, Any], user_row: int, touched: npt.NDArray[np.int64]) -> ReadQuery:
+        """The query of a user (`NOBODY`: none known) who has also touched the item rows `touched` [M].
+
+        Raises `DataError` for values that the model cannot read.
+        """
+        query_id = self._roles.query_id
+        own, place = self.own_rows(user_row)
+        given = frozenset(c for c, v in query.items() if v is not None and (c != query_id or user_row == NOBODY))
+        features, columns = self._affected(given, own.readable)
+        encoded = {name: _one(column, place) for name, column in own.columns.encoded.items()}
+        said, filled, unknown = (
+            {name: flags[place] for name, flags in part.items()}
+            for part in (own.columns.said, own.columns.filled, own.columns.unknown)
+        )
+        if columns:
+            row = np.array([user_row], np.int64)
+            table = table_of({column: query.get(column) for column in columns})
+            now = read_columns(table, features, columns, roles=self._roles, users=self._users, user_rows=row)
+            encoded |= now.encoded
+            said |= {name: flags[0] for name, flags in now.said.items()}
+            filled |= {column: flags[0] for column, flags in now.filled.items()}
+            unknown |= {column: flags[0] for column, flags in now.unknown.items()}
+        histories = {name: _one(lists, place) for name, lists in own.histories.items()}
+        if histories and len(touched):
+            histories = dict(self._histories(np.array([user_row], np.int64), touched))
+        has_history = np.bool_(any(len(lists.rows) for lists in histories.values()))
+        kind = kinds_of(said, self._features, query_id, self._trained[user_row], has_history)
+        return ReadQuery(
+            {**encoded, **histories},
+            KINDS[int(kind)],
+            tuple(column for column in self.columns if filled[column] and column != query_id),
+            tuple(column for column in self.columns if unknown[column]),
+        )
+
+    def silent(self) -> dict[str, Encoded]:
+        """What each feature gives for a query that gives nothing of somebody new, by the feature's name.
+
+        Features that take no missing value have no such form.
+        """
+        own, _ = self.own_rows(NOBODY)
+        return {**own.columns.encoded, **own.histories}
+
+    def own_rows(self, user_row: int) -> tuple[_OwnRows, int]:
+        """What is known of a user without a query, in a block with others, and the place there."""
+        block, place = (NOBODY, 0) if user_row == NOBODY else divmod(user_row, BLOCK_USERS)
+        if block not in self._own:
+            start = block * BLOCK_USERS
+            rows = np.arange(start, min(start + BLOCK_USERS, self._users.height))
+            self._own[block] = self._read_own(np.array([NOBODY]) if block == NOBODY else rows)
+        return self._own[block], place
+
+    def _read_own(self, user_rows: npt.NDArray[np.int64]) -> _OwnRows:
+        try:
+            columns = self._read_rows(self._features, user_rows)
+        except DataError:
+            # Some feature takes no missing value, say: a query must give one, and is told so where it does not.
+            columns = self._read_rows([f for f in self._features if self._is_readable(f, user_rows)], user_rows)
+        return _OwnRows(columns, self._histories(user_rows), frozenset(columns.said))
+
+    def _is_readable(self, feature: FittedFeature, user_rows: npt.NDArray[np.int64]) -> bool:
+        try:
+            self._read_rows([feature], user_rows)
+        except DataError:
+            return False
+        return True
+
+    def _read_rows(self, features: Sequence[FittedFeature], user_rows: npt.NDArray[np.int64]) -> ReadColumns:
+        ids = self._users[self._roles.query_id].gather(pl.Series(user_rows).replace(NOBODY, None))
+        return read_columns(
+            pl.DataFrame([ids]), features, self.columns, roles=self._roles, users=self._users, user_rows=user_rows
+        )
+
+    def _find_affected(self, given: frozenset[str], readable: frozenset[str]) -> tuple[list[FittedFeature], list[str]]:
+        """The features that must be read anew where a query gives these columns, and all columns that they read.
+
+        `readable` are the names of those that the user's own row suffices for.
+        """
+        columns = set(given)
+        columns.update(*(feature.columns for feature in self._features if feature.name not in readable))
+        while True:
+            features = [feature for feature in self._features if columns & set(feature.columns)]
+            more = columns.union(*(feature.columns for feature in features))
+            if more == columns:
+                return features, [column for column in self.columns if column in columns]
+            columns = more
+
+
+def _one(column: Encoded, place: int) -> Any:
+    """The encoded column of one row, without a copy."""
+    match column:
+        case Rows(rows):
+            return Rows(rows[place : place + 1])
+        case Numbers(values):
+            return Numbers(values[place : place + 1])
+        case RowLists(offsets, rows):
+            start, stop = offsets[place], offsets[place + 1]
+            return RowLists(np.array([0, stop - start]), rows[start:stop])
