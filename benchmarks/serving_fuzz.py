@@ -62,6 +62,7 @@ def main() -> None:
                     *("--checks", "all", "--exclude-checks", "ignored_auth"),
                 ],
                 stdout=sys.stderr,
+                cwd=folder,  # it leaves a folder of its own behind
             ).returncode
             statuses = statuses_of(server.port)
             row = {"seconds": seconds, "seed": options.seed, "failed": failed, "statuses": statuses}

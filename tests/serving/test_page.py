@@ -94,8 +94,6 @@ def test_what_if_marks_what_moved(page: Page, server: ServedBundle) -> None:
 def test_what_the_bundle_knows_stands_in_the_form_until_something_else_is_given(
     page: Page, server: ServedBundle
 ) -> None:
-    columns = {"user_id": 1, "age": 21, "city": "city1", "time": None}
-    page.route("**/users/1", lambda route: route.fulfill(json={"id": 1, "known": True, "columns": columns}))
     open_at(page, server, "#q.user_id=1")
     age = page.get_by_label("age", exact=True)
     expect(age).to_have_attribute("placeholder", "21")

@@ -42,7 +42,7 @@ function effects(item, { query }) {
     element("h3", {}, "What each feature did"),
     element("dl", { class: "effects" }, ...telling.flatMap(([name, by]) => effect(name, by, most))),
     silent.length ? element("p", { class: "quiet small" }, `No effect: ${joined(silent)}.`) : null,
-    element("p", { class: "quiet small" }, "What the score loses where the feature says nothing."),
+    element("p", { class: "quiet small" }, "How far each lifts the item above the average one."),
   );
 }
 
