@@ -28,7 +28,7 @@ class ExactIndex(Index):
     N and B, but for the N scores of one query.
 
     Use it when the catalogue is small enough that an answer is fast: about a millisecond for each 80,000 items of width
-    64, a third of that for each of many queries at once. Differs from `IvfIndex` by looking at every item, so that it
+    64, an eighth of that for each of many queries at once. Differs from `IvfIndex` by looking at every item, so that it
     misses none.
 
     Raises `DivergedError` for NaN or infinity in a vector, naming the item.

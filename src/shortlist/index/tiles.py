@@ -19,6 +19,8 @@ TILE_NUMBERS = 1 << 22
 # Scores of a query are looked at by the highest of so many, where k leaves enough such groups to choose from.
 GROUP = 32
 GROUPS_PER_K = 4
+# Scores to keep of a tile are so many times k for a query at most, unless they stand in one group.
+MANY_TIES = 4
 # What was found is sifted when it comes to so many times k for a query.
 SIFT_AT = 0.5
 
@@ -126,6 +128,12 @@ class _Search:
         groups, queries = _places(hits)
         values = scores[groups, :, queries]  # [hits, group]
         above = (values > self._floor[queries, None]) & (values >= least[queries, None])
+        if num_groups > 1 and np.count_nonzero(above) > MANY_TIES * self.k * num_queries:
+            # Most scores tie. When half of them are sifted the floor is at the tie, and the rest is not even looked at.
+            middle = num_groups // 2
+            self._look(scores[:middle], start)
+            self._look(scores[middle:], start + middle * scores.shape[1])
+            return
         hit, within = _places(above)
         places = start + groups[hit] * scores.shape[1] + within
         self._found.append(_Flat(queries[hit], places, values[hit, within]))
