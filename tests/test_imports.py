@@ -10,7 +10,7 @@ import shortlist as sl
 HEAVY = ("pydantic", "polars", "numpy", "torch", "onnxruntime", "optuna")
 WITHOUT_TORCH = (
     "errors", "atomic", "choice", "data", "features", "settings", "metrics", "index", "baselines", "evaluation",
-    "bundle", "doctor", "recommender", "report", "cli.main",
+    "bundle", "doctor", "recommender", "report", "serving", "cli.main",
 )  # fmt: skip
 
 

@@ -11,7 +11,7 @@ from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
 import shortlist as sl
-from shortlist.bundle import Bundle
+from shortlist.bundle import Bundle, OnnxTower
 from shortlist.data import Roles
 from shortlist.data.histories import Histories
 from shortlist.errors import DataError
@@ -94,6 +94,11 @@ def bundle(request: pytest.FixtureRequest, shop_bundle: Path) -> Bundle:
     )
 
 
+def reader_of(bundle: Bundle) -> QueryReader:
+    """A reader; the tower, which is the shop's and takes other features, is never run."""
+    return QueryReader(bundle, HistoryEncoder(bundle), OnnxTower(bundle.query_tower, bundle.weights))
+
+
 def as_a_table(bundle: Bundle, query: dict[str, Any], user_row: int, touched: np.ndarray[Any, Any]) -> Any:
     """What `read_queries` makes of a table of this query alone."""
     rows = np.array([user_row])
@@ -119,7 +124,7 @@ def plain(encoded: dict[str, Encoded]) -> dict[str, Any]:
 def test_a_query_alone_is_read_as_a_table_of_it(bundle: Bundle, query: dict[str, Any], touched: list[int]) -> None:
     user = query.get("user")
     user_row = int(user[1:]) if isinstance(user, str) and user != "nobody" else NOBODY
-    reader, rows = QueryReader(bundle, HistoryEncoder(bundle)), np.array(touched, np.int64)
+    reader, rows = reader_of(bundle), np.array(touched, np.int64)
     try:
         wanted = as_a_table(bundle, query, user_row, rows)
     except DataError as error:
@@ -140,7 +145,7 @@ def test_users_beyond_the_first_block_are_read_as_their_own(bundle: Bundle) -> N
         user_events=bundle.user_events[rows],
         histories=bundle.histories.take(rows),  # type: ignore[union-attr]
     )
-    reader = QueryReader(larger, HistoryEncoder(larger))
+    reader = reader_of(larger)
     for row in (0, BLOCK_USERS - 1, BLOCK_USERS, many - 1):
         query = {"user": f"u{row}", "at": 5}
         read = reader.read(query, row, np.empty(0, np.int64))
@@ -150,7 +155,7 @@ def test_users_beyond_the_first_block_are_read_as_their_own(bundle: Bundle) -> N
 
 
 def test_a_query_in_every_order_of_its_columns_reads_the_same(bundle: Bundle) -> None:
-    reader, nothing = QueryReader(bundle, HistoryEncoder(bundle)), np.empty(0, np.int64)
+    reader, nothing = reader_of(bundle), np.empty(0, np.int64)
     query = {"user": "u3", "at": 7, "city": "Bath"}
     turned = dict(reversed(query.items()))
     assert reader.read(query, 3, nothing).filled == reader.read(turned, 3, nothing).filled

@@ -9,11 +9,11 @@ from pathlib import Path
 
 import pytest
 from asking import KEY
-from fastapi import FastAPI
 
 import shortlist as sl
 from shortlist.bundle import save_bundle
 from shortlist.serving import ServerSettings, create_app
+from shortlist.serving.app import Application
 
 
 @pytest.fixture(scope="session")
@@ -33,13 +33,13 @@ def settings(bundles: Path) -> ServerSettings:
 
 
 @pytest.fixture(scope="session")
-def app(settings: ServerSettings) -> FastAPI:
+def app(settings: ServerSettings) -> Application:
     """For tests that change nothing."""
     return create_app(settings)
 
 
 @pytest.fixture
-def fresh_app(settings: ServerSettings) -> FastAPI:
+def fresh_app(settings: ServerSettings) -> Application:
     """For tests that change which bundle is active."""
     return create_app(settings)
 

@@ -8,12 +8,12 @@ from typing import Any
 
 import pytest
 from asking import KEY, Got, ask, asked, run
-from fastapi import FastAPI
 
 import shortlist as sl
 from shortlist.recommender import Item, Shortlist
 from shortlist.recommender.answers import Source
 from shortlist.serving import ServerSettings, create_app
+from shortlist.serving.app import Application
 from shortlist.serving.shadow import overlap
 
 pytest_plugins = ["served"]
@@ -35,20 +35,20 @@ def test_the_overlap_of_two_lists_is_what_both_have_by_the_longer(
     assert overlap(listed(*one), listed(*other)) == overlap(listed(*other), listed(*one)) == expected
 
 
-def after(app: FastAPI, *targets: str, staged: str = "second") -> Any:
+def after(app: Application, *targets: str, staged: str = "second") -> Any:
     """What GET /bundles says of the comparison after these requests, one after the other."""
 
     async def everything() -> Got:
         assert (await asked(app, "/bundles/stage", {"name": staged}, headers=HEADERS)).status == 200
         for target in targets:
             assert (await asked(app, target)).status == 200
-            await asyncio.sleep(0.05)
+            await app.bundles.shadow.until_idle()
         return await asked(app, "/bundles")
 
     return run(everything()).json["shadow"]
 
 
-def test_the_same_bundle_gives_the_same_lists(fresh_app: FastAPI) -> None:
+def test_the_same_bundle_gives_the_same_lists(fresh_app: Application) -> None:
     shadow = after(fresh_app, "/recommend/1", "/recommend/2", staged="first")
     assert (shadow["compared"], shadow["failed"], shadow["passed_over"]) == (2, 0, 0)
     assert shadow["mean_overlap"] == 1
@@ -56,7 +56,7 @@ def test_the_same_bundle_gives_the_same_lists(fresh_app: FastAPI) -> None:
         assert 0 < shadow[side]["p50"] <= shadow[side]["p99"]
 
 
-def test_the_mean_overlap_is_that_of_the_lists(fresh_app: FastAPI, bundles: Path) -> None:
+def test_the_mean_overlap_is_that_of_the_lists(fresh_app: Application, bundles: Path) -> None:
     first, second = (sl.Recommender.load(bundles / name) for name in ("first", "second"))
     overlaps = [overlap(*(one.recommend({"user_id": user}, 12) for one in (first, second))) for user in (1, 2, 3)]
     shadow = after(fresh_app, *(f"/recommend/{user}?k=12" for user in (1, 2, 3)))
@@ -73,7 +73,7 @@ def test_only_the_share_is_compared(settings: ServerSettings) -> None:
 
 
 def test_what_fails_in_the_staged_bundle_is_counted_and_never_seen(
-    fresh_app: FastAPI, monkeypatch: pytest.MonkeyPatch, caplog: pytest.LogCaptureFixture
+    fresh_app: Application, monkeypatch: pytest.MonkeyPatch, caplog: pytest.LogCaptureFixture
 ) -> None:
     change_answer(monkeypatch, fail)
     shadow = after(fresh_app, "/recommend/1", "/recommend/2")
@@ -83,7 +83,7 @@ def test_what_fails_in_the_staged_bundle_is_counted_and_never_seen(
 
 
 def test_one_query_is_compared_at_a_time_and_no_live_one_waits(
-    fresh_app: FastAPI, monkeypatch: pytest.MonkeyPatch
+    fresh_app: Application, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     go_on = threading.Event()
     change_answer(monkeypatch, lambda: go_on.wait(10))
@@ -104,7 +104,7 @@ def test_one_query_is_compared_at_a_time_and_no_live_one_waits(
     assert (promoted.json["shadow"]["passed_over"], promoted.json["shadow"]["compared"]) == (3, 1)
 
 
-def test_counting_begins_anew_with_the_next_bundle(fresh_app: FastAPI) -> None:
+def test_counting_begins_anew_with_the_next_bundle(fresh_app: Application) -> None:
     assert after(fresh_app, "/recommend/1")["compared"] == 1
     ask(fresh_app, "/bundles/unstage", {}, headers=HEADERS)
     assert after(fresh_app)["compared"] == 0

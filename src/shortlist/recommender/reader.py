@@ -1,7 +1,8 @@
 """One query at a time, read as a table of one row would be, in a small part of its time.
 
 What a user's own row says is encoded once, a block of users at a time; a query then costs the encoding of the columns
-that it gives, and of no others. Both roads are `read_columns`.
+that it gives, and of no others. Both roads are `read_columns`. A query that gives an id alone is the same query each
+time, down to its vector, and the latest of these are kept.
 """
 
 import dataclasses
@@ -13,7 +14,7 @@ import numpy as np
 import numpy.typing as npt
 import polars as pl
 
-from shortlist.bundle import Bundle
+from shortlist.bundle import Bundle, OnnxTower
 from shortlist.data import Roles
 from shortlist.errors import DataError
 from shortlist.features import Encoded, FittedFeature, Numbers, RowLists, Rows
@@ -27,16 +28,25 @@ __all__ = ["NOBODY", "QueryReader", "ReadQuery"]
 BLOCK_USERS = 1_024
 # The row of a user whom the bundle does not know.
 NOBODY = -1
+NO_ROWS = np.empty(0, np.int64)
+# Users whose query by id is kept with its vector: some 5 KB each.
+IDS_KEPT = 4_096
 
 
 @dataclasses.dataclass(frozen=True)
 class ReadQuery:
-    """One query that is ready for the tower, and what is known about it."""
+    """One query as the tower takes it, and what is known about it."""
 
+    tower: OnnxTower
     encoded: dict[str, Encoded]
     kind: QueryKind
     filled: tuple[str, ...]
     unknown: tuple[str, ...]
+
+    @functools.cached_property
+    def vector(self) -> npt.NDArray[np.float32]:
+        """What the tower gives [1, H, D], with H = 1."""
+        return self.tower(self.encoded)[:, None]
 
 
 @dataclasses.dataclass(frozen=True)
@@ -51,7 +61,8 @@ class _OwnRows:
 class QueryReader:
     """Reads single queries for the query tower of a bundle."""
 
-    def __init__(self, bundle: Bundle, histories: HistoryEncoder) -> None:
+    def __init__(self, bundle: Bundle, histories: HistoryEncoder, tower: OnnxTower) -> None:
+        self._tower = tower
         self._features = bundle.features.user + bundle.features.event
         self._roles = Roles(**bundle.data["roles"])
         self._users = bundle.users
@@ -60,6 +71,7 @@ class QueryReader:
         self._own: dict[int, _OwnRows] = {}
         self.columns = columns_read(self._features, self._roles.query_id)
         self._affected = functools.lru_cache(maxsize=1_024)(self._find_affected)
+        self._by_id = functools.lru_cache(maxsize=IDS_KEPT)(self._read_id)
 
     def read(self, query: Mapping[str, Any], user_row: int, touched: npt.NDArray[np.int64]) -> ReadQuery:
         """The query of a user (`NOBODY`: none known) who has also touched the item rows `touched` [M].
@@ -67,8 +79,21 @@ class QueryReader:
         Raises `DataError` for values that the model cannot read.
         """
         query_id = self._roles.query_id
-        own, place = self.own_rows(user_row)
         given = frozenset(c for c, v in query.items() if v is not None and (c != query_id or user_row == NOBODY))
+        if not given and not len(touched):
+            return self._by_id(user_row)
+        return self._read(query, given, user_row, touched)
+
+    def _read_id(self, user_row: int) -> ReadQuery:
+        user_id = None if user_row == NOBODY else self._users[self._roles.query_id][user_row]
+        return self._read({self._roles.query_id: user_id}, frozenset(), user_row, NO_ROWS)
+
+    def _read(
+        self, query: Mapping[str, Any], given: frozenset[str], user_row: int, touched: npt.NDArray[np.int64]
+    ) -> ReadQuery:
+        """The query, of which the columns `given` are not the user's own."""
+        query_id = self._roles.query_id
+        own, place = self.own_rows(user_row)
         features, columns = self._affected(given, own.readable)
         encoded = {name: _one(column, place) for name, column in own.columns.encoded.items()}
         said, filled, unknown = (
@@ -89,6 +114,7 @@ class QueryReader:
         has_history = np.bool_(any(len(lists.rows) for lists in histories.values()))
         kind = kinds_of(said, self._features, query_id, self._trained[user_row], has_history)
         return ReadQuery(
+            self._tower,
             {**encoded, **histories},
             KINDS[int(kind)],
             tuple(column for column in self.columns if filled[column] and column != query_id),

@@ -50,7 +50,7 @@ class Recommender:
         self._tower = OnnxTower(bundle.query_tower, bundle.weights)
         self._index = index_of(bundle)
         self._histories = HistoryEncoder(bundle)
-        self._reader = QueryReader(bundle, self._histories)
+        self._reader = QueryReader(bundle, self._histories, self._tower)
         self._roles = Roles(**bundle.data["roles"])
         self._has_bias: bool = bundle.experiment["model"]["two_tower"]["item_bias"]
         self.query_id = self._roles.query_id
@@ -261,7 +261,7 @@ class Recommender:
         if read.kind == "fallback":  # nothing that the tower reads is known, but what was touched is
             mean = self._directions[touched].mean(axis=0)
             return self._by_direction.search(mean[None, None, :], k, **rules)
-        return self._index.search(self._tower(read.encoded)[:, None], k, **rules)
+        return self._index.search(read.vector, k, **rules)
 
     def _search_table(self, read: Queries, k: int, allowed: Allowed) -> tuple[list[Rows], list[Floats]]:
         """The rows and scores of each query [B]: what is popular where nothing is known."""

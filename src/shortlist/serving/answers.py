@@ -80,23 +80,26 @@ class Answers:
             raise RefusedError(404, str(error), where=("path", "item_id")) from None
 
     def _recommend(self, model: Snapshot, asked: RecommendBody) -> Reply:
-        ask = functools.partial(_put, asked)
+        staged = self.bundles.staged
         try:
+            if staged is None or not self.bundles.shadow.is_due():
+                return self._reply(_put(asked, model.recommender))
+            ask = functools.partial(_put, asked)
             answer, milliseconds = timed(ask, model.recommender)
         except ShortlistError as error:
             raise _refused(error, model.recommender, asked, ("body",)) from None
-        self.metrics.note_answer(answer)
-        reply = Reply(answer.to_json())
-        staged = self.bundles.staged
-        if staged is not None and self.bundles.shadow.is_due():
-            begin = self.bundles.shadow.begin
-            reply.background = BackgroundTask(begin, staged.recommender, ask, answer, milliseconds)
+        reply = self._reply(answer)
+        begin = self.bundles.shadow.begin
+        reply.background = BackgroundTask(begin, staged.recommender, ask, answer, milliseconds)
         return reply
 
     def _similar(self, model: Snapshot, asked: SimilarBody) -> Reply:
         answer = model.recommender.similar(
             asked.item_id, asked.k, exclude=asked.exclude, allow=asked.allow, where=asked.where
         )
+        return self._reply(answer)
+
+    def _reply(self, answer: Shortlist) -> Reply:
         self.metrics.note_answer(answer)
         return Reply(answer.to_json())
 

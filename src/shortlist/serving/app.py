@@ -18,8 +18,8 @@ from shortlist.serving.front import Front
 from shortlist.serving.metrics import Metrics
 from shortlist.serving.payloads import StageBody, payloads_within
 from shortlist.serving.reply import Reply
-from shortlist.serving.routes import Rooms, routes_of
-from shortlist.serving.routing import route
+from shortlist.serving.routes import Endpoints, routes_of
+from shortlist.serving.routing import ByPath, route
 from shortlist.serving.settings import ServerSettings
 from shortlist.serving.shadow import Shadow
 from shortlist.serving.status import Status
@@ -27,26 +27,16 @@ from shortlist.serving.status import Status
 __all__ = ["Application", "create_app"]
 
 
-def create_app(settings: ServerSettings) -> FastAPI:
-    """The server of a bundle as an ASGI application, with the bundle loaded.
-
-    One process answers one request at a time, in one thread. More cores are for more processes, each with its own port,
-    behind a proxy that shares out the requests. Raises `BundleError` for a bundle that is not whole.
-    """
-    bundles = Bundles(settings.bundles or settings.bundle.absolute().parent, Shadow(settings.shadow_share))
-    bundles.load_active(settings.bundle)
-    return Application(bundles, settings)
-
-
 class Application(FastAPI):
     """FastAPI describes the routes and finds the one that a path means; `Front` does what its middleware would."""
 
     def __init__(self, bundles: Bundles, settings: ServerSettings) -> None:
+        self.bundles = bundles
         self._settings = settings
         self._metrics = Metrics()
         self._payloads = payloads_within(settings.limits)
         limits, payloads, metrics = settings.limits, self._payloads, self._metrics
-        rooms = Rooms(
+        endpoints = Endpoints(
             Answers(bundles, payloads, limits, metrics),
             Cards(bundles, payloads),
             Status(bundles, limits, metrics),
@@ -60,7 +50,7 @@ class Application(FastAPI):
         super().__init__(
             title="shortlist",
             description="Shortlists of items for queries, from a bundle.",
-            routes=[*routes_of(rooms, payloads, examples), route("/openapi.json", self._describe)],
+            routes=[*routes_of(endpoints, payloads, examples), route("/openapi.json", self._describe)],
             redirect_slashes=False,
             # `Metrics` counts; looking whether OpenTelemetry would too takes 7 µs a request.
             telemetry={"tracing": False, "metrics": False, "logs": False},
@@ -70,7 +60,8 @@ class Application(FastAPI):
         )
 
     def build_middleware_stack(self) -> ASGIApp:
-        return Front(self.router, self._settings.limits, self._metrics, log_requests=self._settings.log_requests)
+        routes = ByPath(self.router)
+        return Front(routes, self._settings.limits, self._metrics, log_requests=self._settings.log_requests)
 
     def openapi(self) -> dict[str, Any]:
         """The description of all routes, with the bodies that they take."""
@@ -89,3 +80,14 @@ class Application(FastAPI):
     async def _describe(self, _: Request) -> Reply:
         """Describe all routes."""
         return Reply(self.openapi())
+
+
+def create_app(settings: ServerSettings) -> Application:
+    """The server of a bundle as an ASGI application, with the bundle loaded.
+
+    One process answers one request at a time, in one thread. More cores are for more processes, each with its own port,
+    behind a proxy that shares out the requests. Raises `BundleError` for a bundle that is not whole.
+    """
+    bundles = Bundles(settings.bundles or settings.bundle.absolute().parent, Shadow(settings.shadow_share))
+    bundles.load_active(settings.bundle)
+    return Application(bundles, settings)

@@ -22,14 +22,14 @@ from shortlist.serving.replies import (
 from shortlist.serving.routing import DirectRoute, Take, route
 from shortlist.serving.status import Status
 
-__all__ = ["Rooms", "routes_of"]
+__all__ = ["Endpoints", "routes_of"]
 
 BODY = (408, 413, 415, 422)
 KEY = (401, 403, 409)
 
 
 @dataclasses.dataclass(frozen=True)
-class Rooms:
+class Endpoints:
     """Who answers."""
 
     answers: Answers
@@ -39,19 +39,19 @@ class Rooms:
     files: Files
 
 
-def routes_of(rooms: Rooms, payloads: Payloads, examples: Examples) -> list[DirectRoute]:
-    """All routes; a path is compared with each in turn, so the busiest stand first."""
+def routes_of(endpoints: Endpoints, payloads: Payloads, examples: Examples) -> list[DirectRoute]:
+    """All routes; a path with an id in it is compared with each in turn, so the busiest stand first."""
     return [
-        *_answers(rooms.answers, payloads, examples),
-        *_cards(rooms.cards, payloads),
-        route("/model", rooms.status.model, gives=ModelReply),
-        route("/health", rooms.status.health, gives=HealthReply),
-        route("/ready", rooms.status.ready, gives=ReadyReply),
-        route("/metrics", rooms.status.figures),
-        *_changes(rooms.changes, examples),
-        route("/", rooms.files.index),
-        route("/docs", rooms.files.docs),
-        route("/page/{name}", rooms.files.file),
+        *_answers(endpoints.answers, payloads, examples),
+        *_cards(endpoints.cards, payloads),
+        route("/model", endpoints.status.model, gives=ModelReply),
+        route("/health", endpoints.status.health, gives=HealthReply),
+        route("/ready", endpoints.status.ready, gives=ReadyReply),
+        route("/metrics", endpoints.status.figures),
+        *_changes(endpoints.changes, examples),
+        route("/", endpoints.files.index),
+        route("/docs", endpoints.files.docs),
+        route("/page/{name}", endpoints.files.file),
     ]
 
 

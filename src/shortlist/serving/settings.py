@@ -19,8 +19,9 @@ class Limits:
     `max_ids` bounds each list of ids, `max_search` the letters of a search. A body has `body_seconds` to arrive; a
     batch has `request_seconds` to be answered, and no request waits longer than that for its turn.
 
-    `max_concurrent` counts the requests of this process that are being answered or wait for it. One thread answers
-    them in turn, so an admitted request waits about so many times as long as one answer takes.
+    `max_concurrent` counts the requests of this process that are being answered or wait for it; more are sent away.
+    One thread answers them in turn, so that an admitted request waits at most about three times as long as so many
+    answers take (see `Front`).
     """
 
     max_body_bytes: Positive = 1 << 20
