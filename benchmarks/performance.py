@@ -25,12 +25,12 @@ INTRODUCTION = """\
 What a step, an epoch and an evaluation cost, beside others and beside what they must cost. This page is written by
 `scripts/bench performance` from the rows that the benchmarks printed; each section names the command that repeats it.
 
-**All figures are of processors; no GPU was run.** Times are medians of runs taken in turn. A *limit* is what a job must
-cost at least: its floating-point operations over the rate of a large product of matrices, and the bytes of tables that
-it must read and write over the rate of a large copy, both measured on the same threads (`benchmarks/steps.py` has the
-formulas). Exponentials, activations and the finding of a batch's unique items are not in it, so nothing reaches it; how
-many times the limit a figure is says what is left to win. Batches are gathered many at a time, so that the median of
-single steps leaves that out; epochs have it in.
+**All figures are of processors, but for those of [the one section on a GPU](#what-does-a-gpu-give).** Times are medians
+of runs taken in turn. A *limit* is what a job must cost at least: its floating-point operations over the rate of a
+large product of matrices, and the bytes of tables that it must read and write over the rate of a large copy, both
+measured on the same threads (`benchmarks/steps.py` has the formulas). Exponentials, activations and the finding of a
+batch's unique items are not in it, so nothing reaches it; how many times the limit a figure is says what is left to
+win. Batches are gathered many at a time, so that the median of single steps leaves that out; epochs have it in.
 """
 
 FAILURES = """\

@@ -18,7 +18,7 @@ from shortlist.settings.experiment import LossSettings
 from shortlist.training import StreamingFrequency, Tables
 
 STILL = sl.Adagrad(learning_rate=1e-30)  # the weights do not move
-TRAINING = sl.Training(epochs=1, batch_size=30, watch="nothing", seed=3)
+TRAINING = sl.Training(epochs=1, batch_size=30, watch="nothing", seed=3, device="cpu")
 
 
 @pytest.fixture(scope="module")

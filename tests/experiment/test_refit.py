@@ -15,7 +15,7 @@ from shortlist.losses import full_softmax
 from shortlist.models import Bag
 from shortlist.training import Tables, fit, make_optimizer
 
-SCHEDULE = sl.Training(epochs=6, batch_size=32, patience=6, decay="cosine", seed=1)
+SCHEDULE = sl.Training(epochs=6, batch_size=32, patience=6, decay="cosine", seed=1, device="cpu")
 
 
 def world() -> sl.Dataset:

@@ -90,7 +90,7 @@ def advantage_of_touched_items(*, untouched_negatives: bool) -> float:
         split,
         loss=sl.FullSoftmax(untouched_negatives=untouched_negatives),
         optimizer=sl.AdamW(0.02),
-        training=sl.Training(epochs=40, batch_size=20, watch="nothing", seed=1),
+        training=sl.Training(epochs=40, batch_size=20, watch="nothing", seed=1, device="cpu"),
         progress=False,
     )
     events = events_of(split, split.test, run.tables)

@@ -18,6 +18,8 @@ Rows = npt.NDArray[np.int64]
 # Targets and columns of a block, whose scores are held at once: 8 MB, which stay near the cache until they are counted.
 BLOCK_TARGETS = 1_024
 BLOCK_COLUMNS = 2_048
+# On a GPU blocks of that width are done before the next is ordered: 256 MB of scores take an eighth of the time.
+BLOCK_COLUMNS_ON_GPU = 65_536
 # Places that seen items take in a block at most: queries times the longest history among them.
 SEEN_PLACES = 1 << 22
 # Scores held at once for whole lists at most: 128 MB.
@@ -122,7 +124,7 @@ def _rank_rows(
 
     `left_out_items` [Q, M] are no candidates of a query's targets, -1 being nothing.
     """
-    width = min(scoring.num_columns, BLOCK_COLUMNS)
+    width = min(scoring.num_columns, BLOCK_COLUMNS_ON_GPU if scoring.on_gpu else BLOCK_COLUMNS)
     own, left_out = _columns(scoring, own_items)[:, None], _columns(scoring, left_out_items)
     num_queries = len(left_out)
     true = None

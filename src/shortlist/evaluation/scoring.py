@@ -44,7 +44,8 @@ class Scoring(Protocol):
     """Scores of targets' queries in U columns. Items with equal vectors share a column.
 
     `column_of` [N] int64 is each item's column, None where each has its own; `counts` [U] float says how many items
-    share each, None where none do. `tile_rows` is how many queries should be made ready together.
+    share each, None where none do. `tile_rows` is how many queries should be made ready together; `on_gpu` says whether
+    scores are made on a GPU, which wants more at once.
     """
 
     num_items: int
@@ -52,6 +53,7 @@ class Scoring(Protocol):
     column_of: Rows | None
     counts: Any
     tile_rows: int
+    on_gpu: bool
 
     def tile(self, targets: Rows) -> Tile:
         """The scores of the queries of the targets at these places [Q]."""
@@ -72,6 +74,7 @@ class VectorScores:
         _refuse_nonfinite(xp, item_vectors, "item")
         self._encode = encode_queries
         self._vectors = item_vectors
+        self.on_gpu = getattr(device(item_vectors), "type", "cpu") != "cpu"
         self._scratch = Scratch()
         self.num_items = self.num_columns = len(item_vectors)
         self.column_of: Rows | None = None
@@ -125,6 +128,7 @@ class UserScores:
 
     column_of: Rows | None = None
     counts: Any = None
+    on_gpu = False
 
     def __init__(self, score: Callable[[Rows], Any], user_rows: Rows, num_items: int) -> None:
         self._score = score

@@ -19,6 +19,7 @@ def used_rows(gradient: Tensor) -> tuple[Tensor, Tensor]:
     """
     rows, place = torch.unique(gradient._indices()[0], return_inverse=True)
     values = gradient._values()
-    return rows, torch.zeros(len(rows), values.shape[1], dtype=values.dtype, device=values.device).index_add_(
-        0, place, values
-    )
+    if not values.is_cpu:  # a GPU would add in any order, and each time come out otherwise
+        sums: Tensor = torch.ops.aten.embedding_dense_backward(values, place, len(rows), -1, False)
+        return rows, sums
+    return rows, values.new_zeros(len(rows), values.shape[1]).index_add_(0, place, values)
