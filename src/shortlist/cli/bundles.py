@@ -6,7 +6,6 @@ from typing import Annotated, Any, Literal
 import typer
 
 import shortlist as sl
-from shortlist.bundle import refuse_existing
 from shortlist.cli.answers import BundlePath
 from shortlist.cli.output import AsJson, show
 from shortlist.errors import SettingsError
@@ -34,6 +33,8 @@ def index(
     as_json: AsJson = False,
 ) -> None:
     """Make the bundle anew with another index, tuned to a recall and measured beside exact search."""
+    from shortlist.bundle import refuse_existing  # here, for it brings what --help should not wait for
+
     refuse_existing(out)  # before the tuning, which takes minutes over large catalogues
     loaded = sl.load_bundle(bundle)
     if kind == "exact":
