@@ -17,7 +17,7 @@ from typing import Any, Self
 
 import numpy as np
 
-__all__ = ["Load", "Served", "at_rate", "post", "saturate"]
+__all__ = ["Load", "Served", "at_rate", "percentiles", "post", "saturate"]
 
 SEPARATOR, LENGTH = b"\r\n\r\n", b"content-length:"
 # A request that is not answered so long after the last one was sent is lost.
@@ -35,9 +35,13 @@ def post(path: str, body: bytes) -> bytes:
 
 @dataclasses.dataclass
 class Load:
-    """What came back: seconds of each answered request, and how often each status; `lost` were never answered."""
+    """What came back: how often each status, and the seconds of each request, from its time on the clock.
+
+    Those that were answered with 200 are in `answered` too, from the moment they were sent. `lost` were never answered.
+    """
 
     seconds: list[float] = dataclasses.field(default_factory=list)
+    answered: list[float] = dataclasses.field(default_factory=list)
     statuses: collections.Counter[int] = dataclasses.field(default_factory=collections.Counter)
     lost: int = 0
     took: float = 0.0
@@ -48,8 +52,13 @@ class Load:
 
     def milliseconds(self) -> dict[str, float]:
         """Percentiles of the requests' times."""
-        p50, p90, p99 = np.percentile(np.array(self.seconds) * 1_000, (50, 90, 99))
-        return {"p50": float(p50), "p90": float(p90), "p99": float(p99)}
+        return percentiles(self.seconds)
+
+
+def percentiles(seconds: list[float]) -> dict[str, float]:
+    """Milliseconds that half, nine tenths and 99 % stay below."""
+    p50, p90, p99 = np.percentile(np.array(seconds) * 1_000, (50, 90, 99))
+    return {"p50": float(p50), "p90": float(p90), "p99": float(p99)}
 
 
 def saturate(port: int, requests: list[bytes], connections: int, seconds: float) -> Load:
@@ -95,14 +104,18 @@ async def _at_rate(
 
     async def ask(place: int, due: float) -> None:
         connection = await free.get()
+        sent = time.perf_counter()
         try:
             status, body = await connection.ask(requests[place])
         except ConnectionError:
             load.lost += 1
             free.put_nowait(await _Connection.open(port))
             return
-        load.seconds.append(time.perf_counter() - due)
+        now = time.perf_counter()
+        load.seconds.append(now - due)
         load.statuses[status] += 1
+        if status == 200:
+            load.answered.append(now - sent)
         free.put_nowait(connection)
         if hear is not None and status == 200:
             hear(place, body)

@@ -13,8 +13,8 @@ import sys
 from pathlib import Path
 from typing import Any
 
-from performance_page import Page, summary_table
-from performance_sections import SECTIONS, Results
+from performance_page import Page, Results, summary_table
+from performance_sections import SECTIONS
 from shortlist.atomic import write_file
 
 ROOT = Path(__file__).parent.parent

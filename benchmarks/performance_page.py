@@ -9,6 +9,7 @@ __all__ = [
     "NOT_RUN_LINE",
     "Bar",
     "Page",
+    "Results",
     "Row",
     "layers_text",
     "machine",
@@ -18,6 +19,8 @@ __all__ = [
 ]
 
 Row = Mapping[str, Any]
+# The rows of all benchmarks, by the names of their files.
+Results = Mapping[str, Any]
 NOT_RUN = "not run yet"
 NOT_RUN_LINE = f"*{NOT_RUN.capitalize()}.*"
 

@@ -2,15 +2,24 @@
 
 import statistics
 from collections.abc import Callable, Mapping, Sequence
-from typing import Any
 
 from measure import Part, Rates
 from performance_charts import Growth, Mark, bars_chart, growth_chart
-from performance_page import NOT_RUN_LINE, Bar, Page, Row, layers_text, machine, rates_sentence, seconds_text
+from performance_page import (
+    NOT_RUN_LINE,
+    Bar,
+    Page,
+    Results,
+    Row,
+    layers_text,
+    machine,
+    rates_sentence,
+    seconds_text,
+)
+from performance_serving import million_items, serving, under_load
 
-__all__ = ["SECTIONS", "Results"]
+__all__ = ["SECTIONS"]
 
-Results = Mapping[str, Any]
 SIDES = {
     "tfrs": "TensorFlow Recommenders",
     "keras_rs": "keras-rs",
@@ -451,5 +460,8 @@ SECTIONS: tuple[Callable[[Results, Page], None], ...] = (
     large_table,
     large_batch,
     gpu,
+    serving,
+    under_load,
+    million_items,
     scaling,
 )

@@ -26,7 +26,7 @@ from pathlib import Path
 from typing import Any
 
 import shortlist as sl
-from http_load import Load, Served, at_rate, post, saturate
+from http_load import Load, Served, at_rate, percentiles, post, saturate
 from measure import about
 from serving import CONNECTIONS, queries_of
 
@@ -68,7 +68,7 @@ def main() -> None:
         command = [str(Path(sys.executable).with_name("shortlist")), "serve", str(Path(folder) / names[0])]
         with Served(*command, "--port", "0", "--api-keys", str(keys), "--json") as server:
             both = Swapped(key, {name: sl.Recommender.load(Path(folder) / name) for name in names})
-            asked = queries_of(both.recommenders[names[0]])["by id"]
+            asked = queries_of(both.recommenders[names[0]])["by id and time"]
             requests = [post("/recommend", json.dumps(body).encode()) for body in asked]
             crowded = overload(server, requests, seconds)
             changed = swaps(server, both, asked, crowded["capacity_per_s"] / 2, seconds)
@@ -96,10 +96,10 @@ def overload(server: Served, requests: list[bytes], seconds: float) -> dict[str,
     after = at_rate(server.port, requests, before.per_second / 2, CONNECTIONS, min(seconds, 10.0))
     return {
         "capacity_per_s": before.per_second,
-        "asked_per_s": 2 * before.per_second,
+        "asked_per_s": sum(crowd.statuses.values()) / crowd.took,
         "statuses": told(crowd),
         "answered_per_s": crowd.statuses[200] / crowd.took,
-        "milliseconds": crowd.milliseconds(),
+        "answered_ms": percentiles(crowd.answered),
         "resident_mib": {"before": resident[0], "highest": max(resident), "after": resident[-1]},
         "half_load_before": {"statuses": told(calm), **calm.milliseconds()},
         "half_load_after": {"statuses": told(after), **after.milliseconds()},
