@@ -25,10 +25,14 @@ from typing import Any
 from http_load import Served
 from measure import about
 
-# 422 answers what the schema allows and the catalogue does not hold, such as ids that no item has.
+# 422 answers what the schema allows and the catalogue does not hold, such as ids that no item has; 413 refuses a body
+# that is too long, whatever is in it.
 CONFIG = """
 [checks.positive_data_acceptance]
-expected-statuses = ["2xx", 401, 403, 404, 409, 422]
+expected-statuses = ["2xx", 401, 403, 404, 409, 413, 422]
+
+[checks.negative_data_rejection]
+expected-statuses = [400, 401, 403, 404, 405, 406, 409, 413, 415, 422, 428, 429, "5xx"]
 """
 HANG_SECONDS = 5
 
