@@ -1,7 +1,8 @@
 """What does a recommendation take, in process and over HTTP, beside a bare FastAPI echo?
 
 The bundle is MovieLens 100K's by its own preset, or another one of that data. Queries are its users in turn: by id, by
-id and time, by features alone, and by id with a history and a condition. In process each is timed alone. Over HTTP a
+id and time, by features alone, and by id with a history and a condition. The vector of a query by id alone is kept, and
+each user asks several times; the others go through the tower each time. In process each is timed alone. Over HTTP a
 process of `shortlist serve` and one of a bare echo (`echo_server.py`) are saturated in turn, round after round, by as
 many connections; then the server is asked at half of what it can take, each request at its time on a clock. The load
 comes from this process, on the same machine. The bars: in process p50 below 1 ms; at half of capacity p50 below 3 ms
@@ -28,6 +29,8 @@ from http_load import Load, Served, at_rate, post, saturate
 from measure import about
 
 CONNECTIONS = 16
+# The queries that are put over HTTP, by id first: whose capacity is compared with the echo's.
+OUTSIDE = ("by id", "by id and time")
 Asked = dict[str, Any]
 
 
@@ -43,7 +46,7 @@ def main() -> None:
     recommender = sl.Recommender.load(options.bundle)
     kinds = queries_of(recommender)
     inside = {kind: in_process(recommender, asked, 200 if options.quick else 2_000) for kind, asked in kinds.items()}
-    outside = over_http(options.bundle, kinds["by id"], rounds, seconds)
+    outside = over_http(options.bundle, {kind: kinds[kind] for kind in OUTSIDE}, rounds, seconds)
     row = {**about("serving"), "quick": options.quick, "in_process_ms": inside, **outside}
     for kind, times in inside.items():
         print(f"in process, {kind}: p50 {times['p50']:.3f} ms, p99 {times['p99']:.3f}", file=sys.stderr)
@@ -88,31 +91,42 @@ def in_process(recommender: sl.Recommender, asked: list[Asked], count: int) -> d
     return {"p50": float(p50), "p99": float(p99)}
 
 
-def over_http(bundle: Path, asked: list[Asked], rounds: int, seconds: float) -> dict[str, Any]:
-    """Capacity beside the echo's, and the times at half of it."""
-    requests = [post("/recommend", json.dumps(body).encode()) for body in asked]
-    server = Served(str(Path(sys.executable).with_name("shortlist")), "serve", str(bundle), "--port", "0", "--json")
+def over_http(bundle: Path, kinds: dict[str, list[Asked]], rounds: int, seconds: float) -> dict[str, Any]:
+    """What each kind of query comes to beside the echo, and its times at half of what the server can take."""
+    requests = {
+        kind: [post("/recommend", json.dumps(body).encode()) for body in asked] for kind, asked in kinds.items()
+    }
+    command = str(Path(sys.executable).with_name("shortlist"))
+    server = Served(command, "serve", str(bundle), "--port", "0", "--json")
     with server, Served(sys.executable, str(Path(__file__).with_name("echo_server.py"))) as echo:
         ready = {"ready_s": server.ready_seconds, "resident_mib": server.resident_mib}
-        for warm in (server, echo):
-            saturate(warm.port, requests, CONNECTIONS, min(seconds, 1.0))
-        ours: list[float] = []
-        theirs: list[float] = []
+        roads = {kind: (server.port, asked) for kind, asked in requests.items()}
+        roads["echo"] = (echo.port, next(iter(requests.values())))
+        for port, asked in roads.values():
+            saturate(port, asked, CONNECTIONS, min(seconds, 1.0))
+        per_second: dict[str, list[float]] = {road: [] for road in roads}
         for number in range(rounds):
-            for side in (ours, theirs) if number % 2 else (theirs, ours):
-                port = server.port if side is ours else echo.port
-                side.append(_answered(saturate(port, requests, CONNECTIONS, seconds)).per_second)
-        capacity = statistics.median(ours)
-        half = _answered(at_rate(server.port, requests, capacity / 2, 2 * CONNECTIONS, 4 * seconds))
+            first = number % len(roads)
+            for road in [*roads][first:] + [*roads][:first]:
+                port, asked = roads[road]
+                per_second[road].append(_answered(saturate(port, asked, CONNECTIONS, seconds)).per_second)
+        told = {}
+        for kind, asked in requests.items():
+            capacity = statistics.median(per_second[kind])
+            shares = [one / other for one, other in zip(per_second[kind], per_second["echo"], strict=True)]
+            half = _answered(at_rate(server.port, asked, capacity / 2, 2 * CONNECTIONS, 4 * seconds))
+            told[kind] = {
+                "requests_per_s": capacity,
+                "share_of_echo": statistics.median(shares),
+                "shares": shares,
+                "at_half_ms": half.milliseconds(),
+            }
         return {
             **ready,
             "resident_mib_after": server.resident_mib,
             "torch_is_mapped": server.has_mapped("libtorch"),
-            "requests_per_s": capacity,
-            "echo_per_s": statistics.median(theirs),
-            "share_of_echo": statistics.median(one / other for one, other in zip(ours, theirs, strict=True)),
-            "shares": [one / other for one, other in zip(ours, theirs, strict=True)],
-            "at_half_ms": half.milliseconds(),
+            "echo_per_s": statistics.median(per_second["echo"]),
+            "over_http": told,
         }
 
 

@@ -1,6 +1,6 @@
 """What does a server do when too much is asked of it, and when its bundle changes under load?
 
-Too much: after a saturated minute the server is asked at twice the rate that it could answer, for a minute, by enough
+Too much: the server is asked at twice the rate that it could answer, for a minute, by enough
 connections that none waits for another. The bar: only 200 and 503, what the process holds does not grow, and right
 after it the server answers as before. Changes: at half of capacity a bundle is staged, promoted and the other one
 staged again, a swap a second. The bar: every request is answered with 200, and each answer is, item for item, what the

@@ -254,7 +254,7 @@ def test_a_retired_item_is_in_no_list_of_the_new_bundle(shop_bundle: Path, tmp_p
 def test_an_index_is_tuned_measured_and_saved_with_a_new_bundle(shop_bundle: Path, tmp_path: Path) -> None:
     new = str(tmp_path / "new")
     printed = _run("index", str(shop_bundle), "--recall", "0.8", "-k", "3", "--out", new)
-    assert re.search(r"recall@3: [01]\.\d{4} on 30 other queries than chose these", printed)
+    assert re.search(r"recall@3: [01]\.\d{4} on 30 queries", printed)
     assert "NDCG@3: not computed: This bundle's data came from Python" in printed
     assert "keep the bundle as it was" in printed  # 24 items are searched as fast exactly
     assert sl.load_bundle(new).index is not None
@@ -262,7 +262,7 @@ def test_an_index_is_tuned_measured_and_saved_with_a_new_bundle(shop_bundle: Pat
         _run("index", new, "--kind", "exact", "--precision", "int8", "--out", str(tmp_path / "rounded"), "--json")
     )
     assert rounded["settings"] == {"kind": "exact", "precision": "int8"}
-    assert rounded["measured"] is None
+    assert rounded["measured"]["recall"] > 0.9
 
 
 def test_a_table_of_queries_is_answered_under_the_same_rules(shop_bundle: Path, tmp_path: Path) -> None:

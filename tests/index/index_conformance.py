@@ -80,9 +80,13 @@ def query_of(*values: float) -> Floats:
 
 
 class IndexConformance:
-    """Inherit this, name the class `Test…` and define `index`."""
+    """Inherit this, name the class `Test…` and define `index`.
+
+    `exact` says that every list is a plain sort, and `rounds` that this is one of rounded vectors.
+    """
 
     exact = True
+    rounds = False
 
     def index(self, items: Floats) -> Index:
         raise NotImplementedError
@@ -98,7 +102,8 @@ class IndexConformance:
 
     def _check(self, found: Found, world: World, k: int) -> None:
         assert len(found.rows) == len(found.scores) == len(found.exact) == len(world.queries)
-        assert not self.exact or found.exact.all()
+        if self.exact:
+            assert found.exact.tolist() == [not self.rounds] * len(world.queries)
         for query, (rows, scores, exact) in enumerate(zip(found.rows, found.scores, found.exact, strict=True)):
             assert rows.dtype == np.int64
             assert scores.dtype == np.float32
@@ -106,7 +111,7 @@ class IndexConformance:
             assert world.may[query, rows].all()
             assert scores.tolist() == world.scores[query, rows].tolist()
             assert np.lexsort((rows, -scores)).tolist() == list(range(len(rows)))
-            if exact:
+            if exact or self.exact:
                 assert list(zip(rows.tolist(), scores.tolist(), strict=True)) == world.plain_search(query, k)
 
     def test_a_k_beyond_what_is_left_gives_what_is_left(self) -> None:

@@ -23,11 +23,15 @@ class TestExactIndex(IndexConformance):
 
 
 class TestExactIndexOfHalves(IndexConformance):
+    rounds = True
+
     def index(self, items: Floats) -> Index:
         return ExactIndex(items, precision="float16")
 
 
 class TestExactIndexOfBytes(IndexConformance):
+    rounds = True
+
     def index(self, items: Floats) -> Index:
         return ExactIndex(items, precision="int8")
 
@@ -48,6 +52,8 @@ class TestExactIndexInTinyTiles(IndexConformance):
 
 
 class TestExactIndexInBlocksOfRoundedVectors(IndexConformance):
+    rounds = True
+
     @pytest.fixture(autouse=True, scope="class")
     @staticmethod
     def small_blocks() -> Iterator[None]:

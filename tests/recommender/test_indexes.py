@@ -77,7 +77,11 @@ def test_neighbours_are_searched_exactly(tuned: Bundle) -> None:
 @pytest.mark.parametrize("precision", ["float16", "int8"])
 def test_rounded_vectors_give_nearly_the_same_lists(shop: Bundle, precision: str, tmp_path: Path) -> None:
     rounded = sl.load_bundle(sl.save_bundle(sl.with_exact_index(shop, precision), tmp_path / "rounded"))  # type: ignore[arg-type]
-    assert rounded.index == SavedIndex({"kind": "exact", "precision": precision})
+    assert rounded.index is not None
+    assert rounded.index.settings == {"kind": "exact", "precision": precision}
+    assert rounded.index.measured is not None
+    assert rounded.index.measured["recall"] > 0.9
+    assert not sl.Recommender(rounded).recommend({"user_id": 7}, 3).source.exact
     table = pl.DataFrame({"user_id": np.arange(60)})
     lists, wanted = (sl.Recommender(bundle).recommend_table(table, 5) for bundle in (rounded, shop))
     same = lists.join(wanted, on=["query_row", "item_id"], how="semi").height / wanted.height
@@ -100,3 +104,16 @@ def test_a_bundle_that_knows_few_users_cannot_tune(shop: Bundle) -> None:
     few = dataclasses.replace(shop, user_events=(np.arange(60) < 10).astype(np.int64))
     with pytest.raises(SettingsError, match="queries should be 16 or more"):
         sl.with_tuned_index(few, k=3)
+
+
+def test_what_is_retired_has_no_part_in_the_loss(shop: Bundle, shop_data: sl.Dataset) -> None:
+    popular = shop.items.sort("popularity", descending=True)["id"].head(8).to_list()
+    whole, without = (
+        sl.with_exact_index(bundle, "int8", k=5, data=shop_data) for bundle in (shop, sl.retire_items(shop, popular))
+    )
+    events = [made.index.measured["ndcg"]["events"] for made in (whole, without)]  # type: ignore[union-attr, index]
+    assert events[1] < events[0]
+    nothing = sl.with_exact_index(sl.retire_items(shop, range(24)), "int8", k=5, data=shop_data)
+    assert nothing.index is not None
+    assert nothing.index.measured is not None
+    assert nothing.index.measured["ndcg"] == {"not_computed": "every item of the test events is retired"}

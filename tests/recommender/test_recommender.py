@@ -1,9 +1,11 @@
 import dataclasses
 import datetime as dt
+import gc
 import json
 import re
 import subprocess
 import sys
+import weakref
 from pathlib import Path
 from typing import Any
 
@@ -368,3 +370,25 @@ def test_later_events_are_measured_by_their_weights_and_without_history_by_anoth
         sl.evaluate_bundle(bundle, events=later.with_columns(weight=pl.lit(-1.0)))
     bare = sl.load_bundle(run.save(tmp_path / "without", with_history=False))
     assert "top_5_accuracy/full/seen_included/ties_expected" in sl.evaluate_bundle(bare, events=later).metrics
+
+
+def test_a_recommender_that_is_let_go_is_gone_at_once(shop_bundle: Path) -> None:
+    """A server swaps bundles for months, and its garbage collector does not look at what was there at its start."""
+    recommender = sl.Recommender.load(shop_bundle)
+    for query in ({"user_id": 7}, {"user_id": 7, "time": 3}, {"city": "city1"}, {}):
+        recommender.recommend(query, 3, explain=True, where={"column": "price", "below": 9})
+    recommender.similar(1, 3)
+    gone = weakref.ref(recommender), weakref.ref(recommender._reader)
+    gc.disable()
+    try:
+        del recommender
+        assert [there() for there in gone] == [None, None]
+    finally:
+        gc.enable()
+
+
+def test_an_answer_names_the_index_that_searched(shop: sl.Recommender) -> None:
+    ivf = sl.Recommender(sl.with_tuned_index(shop.bundle, k=3, target_recall=0.5))
+    assert ivf.recommend({"user_id": 7}, 1).source.index == "ivf"
+    for found in (ivf.recommend({}, 3), ivf.recommend({}, 3, history=[1]), ivf.similar(1, 3)):
+        assert (found.source.index, found.source.exact) == ("exact", True)

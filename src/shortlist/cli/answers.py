@@ -122,6 +122,8 @@ def _condition(text: str | None) -> Any:
         return None
     try:
         return json.loads(text)
+    except RecursionError:
+        raise SettingsError("--where is nested too deep to be read; a condition is at most 8 deep.") from None
     except ValueError as error:
         raise SettingsError(
             f'--where wants a condition in JSON, such as {{"column": "year", "at_least": 1990}}, not {text!r}: {error}.'

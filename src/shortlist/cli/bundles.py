@@ -25,11 +25,11 @@ def index(
         typer.Option(help="ivf: approximate, by FAISS, tuned to --recall; or exact."),
     ] = "ivf",
     recall: Annotated[float, typer.Option(help="ivf: the share of the exact list that must be found.")] = 0.95,
-    k: Annotated[int, typer.Option("-k", "--k", help="ivf: the length of the lists that are compared.")] = 100,
+    k: Annotated[int, typer.Option("-k", "--k", min=1, help="The length of the lists that are compared.")] = 100,
     precision: Annotated[
         Literal["float32", "float16", "int8"], typer.Option(help="exact: the numbers that vectors are kept in.")
     ] = "float32",
-    seed: Annotated[int, typer.Option(help="ivf: fixes which users choose the index, and its lists.")] = 0,
+    seed: Annotated[int, typer.Option(min=0, help="ivf: fixes which users choose the index, and its lists.")] = 0,
     as_json: AsJson = False,
 ) -> None:
     """Make the bundle anew with another index, tuned to a recall and measured beside exact search."""
@@ -38,7 +38,7 @@ def index(
     refuse_existing(out)  # before the tuning, which takes minutes over large catalogues
     loaded = sl.load_bundle(bundle)
     if kind == "exact":
-        made = sl.with_exact_index(loaded, precision)
+        made = sl.with_exact_index(loaded, precision, k=k)
     else:
         made = sl.with_tuned_index(loaded, k=k, target_recall=recall, seed=seed)
     sl.save_bundle(made, out)
@@ -54,14 +54,14 @@ def _told(result: dict[str, Any], out: Path) -> str:
     if measured is not None:
         exact, approximate, k = measured["exact"], measured["approximate"], measured["k"]
         lines += [
-            f"recall@{k}: {measured['recall']:.4f} on {measured['num_queries']:,} other queries than chose these; "
+            f"recall@{k}: {measured['recall']:.4f} on {measured['num_queries']:,} queries; "
             f"1 % of them stay below {measured['recall_p1']:.3f}",
             f"one query: p50 {approximate['p50_ms']:.3f} ms and p99 {approximate['p99_ms']:.3f} ms; exact "
             f"{exact['p50_ms']:.3f} and {exact['p99_ms']:.3f} ms",
             _ndcg_told(measured["ndcg"], k),
         ]
         if not measured["faster_than_exact"]:
-            lines.append("Exact search is as fast over so few items, and misses nothing: keep the bundle as it was.")
+            lines.append("Exact search of whole vectors is as fast, and misses nothing: keep the bundle as it was.")
     return "\n".join([*lines, f"wrote {out}"])
 
 

@@ -34,6 +34,8 @@ from shortlist.errors import SettingsError
 __all__ = ["All", "AnyOf", "Compare", "Condition", "Not", "read_condition"]
 
 MAX_DEPTH, MAX_PARTS, MAX_VALUES, MAX_TEXT = 8, 100, 1_000, 1_024
+# Problems that an error tells of: the first mostly says it all.
+MAX_TOLD = 5
 
 Text = Annotated[StrictStr, Field(max_length=MAX_TEXT)]
 Whole = Annotated[StrictInt, Field(ge=-(2**63), lt=2**63)]
@@ -63,7 +65,7 @@ class Compare(_Part):
 
     column: Text
     equals: Value | None = None
-    one_of: Annotated[tuple[Value, ...], Field(min_length=1, max_length=MAX_VALUES)] | None = None
+    one_of: Annotated[tuple[Value, ...], Field(fail_fast=True, min_length=1, max_length=MAX_VALUES)] | None = None
     at_least: Bound | None = None
     above: Bound | None = None
     at_most: Bound | None = None
@@ -73,6 +75,9 @@ class Compare(_Part):
 
     @model_validator(mode="after")
     def _compares(self) -> Self:
+        nothing = [name for name in self.model_fields_set if getattr(self, name) is None]
+        if nothing:
+            raise ValueError(f"{sorted(nothing)[0]} is null, which compares with nothing; ask for missing instead.")
         if not self.comparisons:
             known = ", ".join(name for name in type(self).model_fields if name != "column")
             raise ValueError(f"column {self.column!r} is compared with nothing; give one of {known}.")
@@ -87,13 +92,13 @@ class Compare(_Part):
 class All(_Part):
     """Every one of the conditions holds."""
 
-    all: Annotated[tuple["Condition", ...], Field(min_length=1, max_length=MAX_PARTS)]
+    all: Annotated[tuple["Condition", ...], Field(fail_fast=True, min_length=1, max_length=MAX_PARTS)]
 
 
 class AnyOf(_Part):
     """One of the conditions holds, or several."""
 
-    any: Annotated[tuple["Condition", ...], Field(min_length=1, max_length=MAX_PARTS)]
+    any: Annotated[tuple["Condition", ...], Field(fail_fast=True, min_length=1, max_length=MAX_PARTS)]
 
 
 class Not(_Part):
@@ -148,7 +153,10 @@ spelling. A condition is {"column": ..., "equals": ...} or another comparison, {
     try:
         condition = value if isinstance(value, _Part) else _READER.validate_python(value)
     except ValidationError as error:
-        problems = [{**problem, "loc": _path(problem["loc"])} for problem in error.errors()]
+        problems = [{**problem, "loc": _path(problem["loc"])} for problem in error.errors()[:MAX_TOLD]]
+        if any(str(problem["type"]).startswith("recursion") for problem in problems):
+            text = f"A condition should be nested at most {MAX_DEPTH} deep, but it is much deeper."
+            raise SettingsError(text) from None
         raise SettingsError(
             f"The condition cannot be read: {explain(problems)} A condition is "
             '{"column": ..., "equals": ...} or another comparison, {"all": [...]}, {"any": [...]} or {"not": ...}.'

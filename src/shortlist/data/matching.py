@@ -1,7 +1,8 @@
 """Which rows of a table meet a condition."""
 
 import datetime as dt
-import math
+import operator
+from collections.abc import Callable
 from typing import Any
 
 import numpy as np
@@ -14,7 +15,13 @@ from shortlist.errors import DataError, shorten
 __all__ = ["comparable_columns", "matching_rows", "type_word"]
 
 Mask = npt.NDArray[np.bool_]
-ORDERED = ("at_least", "above", "at_most", "below")
+Compares = Callable[[Any, Any], Any]
+COMPARISONS: dict[str, Compares] = {
+    "at_least": operator.ge,
+    "above": operator.gt,
+    "at_most": operator.le,
+    "below": operator.lt,
+}
 
 
 def type_word(dtype: pl.DataType) -> str | None:
@@ -84,7 +91,7 @@ def _compare(values: pl.Series, word: str, value: Any) -> Mask:
     if is_list != (word == "has"):
         suited = "has and missing" if is_list else "equals, one_of, missing and, for numbers and times, the bounds"
         raise DataError(f"{word} does not suit the item column {values.name!r}, a {kind}: it takes {suited}.")
-    if word in ORDERED:
+    if word in COMPARISONS:
         return _ordered(values, kind, word, value)
     wanted = value if word == "one_of" else (value,)
     parts = values.explode(empty_as_null=True) if is_list else values
@@ -100,15 +107,15 @@ def _absent(values: pl.Series, is_list: bool) -> Mask:
     """Which values [N] are missing: no value, NaN, or a list of nothing."""
     if is_list:
         return (values.list.len().fill_null(0) == 0).to_numpy()
-    return np.isnan(_numbers(values)) if values.dtype.is_float() else values.is_null().to_numpy()
+    absent = values.is_null() | values.is_nan().fill_null(True) if values.dtype.is_float() else values.is_null()
+    return absent.to_numpy()
 
 
 def _is_one_of(values: pl.Series, kind: str, wanted: tuple[Any, ...]) -> Mask:
     for one in wanted:
         _check_type(values, kind, one)
     if kind == "number":
-        numbers = _numbers(values)
-        return _any([numbers == one for one in wanted])
+        return _any([_of_numbers(operator.eq, values, one) for one in wanted])
     if kind == "time":
         times = _times(values)
         return _any([_filled(times == _time(one, values.name)) for one in wanted])
@@ -121,21 +128,22 @@ def _ordered(values: pl.Series, kind: str, word: str, bound: Any) -> Mask:
     if kind not in ("number", "time"):
         raise DataError(f"{word} compares numbers and times, but the item column {values.name!r} holds {kind}.")
     _check_type(values, kind, bound)
-    compared: Any = _numbers(values)
-    limit = bound
-    if kind == "time":
-        compared, limit = _times(values), _time(bound, values.name)
-    with np.errstate(invalid="ignore"):
-        match word:
-            case "at_least":
-                met = compared >= limit
-            case "above":
-                met = compared > limit
-            case "at_most":
-                met = compared <= limit
-            case _:
-                met = compared < limit
-    return _filled(met) if isinstance(met, pl.Series) else met
+    compare = COMPARISONS[word]
+    if kind == "number":
+        return _of_numbers(compare, values, bound)
+    return _filled(compare(_times(values), _time(bound, values.name)))
+
+
+def _of_numbers(compare: Compares, values: pl.Series, number: float) -> Mask:
+    """Whether numbers [N] compare so with another: whole ones exactly, and float32 as the number is in float32."""
+    if values.dtype == pl.Float32:
+        number = float(np.float32(number))
+    elif values.dtype.is_decimal():
+        values = values.cast(pl.Float64)
+    present = values.drop_nulls().to_numpy()
+    met = np.zeros(len(values), np.bool_)
+    met[values.is_not_null().to_numpy()] = compare(present, number)
+    return met
 
 
 def _all(met: list[Mask]) -> Mask:
@@ -144,13 +152,6 @@ def _all(met: list[Mask]) -> Mask:
 
 def _any(met: list[Mask]) -> Mask:
     return np.logical_or.reduce(met)  # type: ignore[no-any-return]
-
-
-def _numbers(values: pl.Series) -> npt.NDArray[Any]:
-    """Numbers [N] as NumPy compares them: whole ones exactly, unless one is missing, which becomes NaN."""
-    if values.dtype.is_integer() and not values.null_count():
-        return values.to_numpy()
-    return values.cast(pl.Float64).fill_null(math.nan).to_numpy()
 
 
 def _filled(met: pl.Series) -> Mask:

@@ -1,7 +1,7 @@
 """What every feature offers, chosen and fitted, and the checks that features share."""
 
 from abc import ABC, abstractmethod
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from typing import Any, ClassVar, Protocol
 
 import numpy as np
@@ -86,7 +86,7 @@ class FittedFeature(ABC):
         """What was learnt, as plain JSON values; the choice's `restore` takes it back."""
 
 
-def values_of(table: pl.DataFrame | EventTable, columns: Sequence[str]) -> pl.Series:
+def values_of(table: pl.DataFrame | EventTable | Mapping[str, pl.Series], columns: Sequence[str]) -> pl.Series:
     """What a feature of these columns reads of a table [N]: the values of one, structs of several.
 
     >>> values_of(pl.DataFrame({"a": [1], "b": ["x"], "c": [2]}), ["a", "b"]).to_list()

@@ -6,7 +6,7 @@ from shortlist.index.ivf import IvfIndex
 from shortlist.index.kinds import make_index
 from shortlist.index.recall import recall_at_k
 from shortlist.index.speed import Speed
-from shortlist.index.tune import Measured, Tuned, tune_ivf
+from shortlist.index.tune import Measured, Tuned, measure_beside_exact, tune_ivf
 
 __all__ = [
     "ExactIndex",
@@ -19,6 +19,7 @@ __all__ = [
     "check_k",
     "exact_top_k",
     "make_index",
+    "measure_beside_exact",
     "recall_at_k",
     "tune_ivf",
 ]

@@ -20,8 +20,8 @@ class Found:
     """What B queries found, each list the best first.
 
     `rows` are B arrays of item rows (int64), `scores` B arrays of their scores (float32). `exact` [B] says of each list
-    whether it is what an exact search gives: always so for an exact index, and where an approximate one was asked under
-    rules that it could not have met and looked at everything instead.
+    whether it is what an exact search of whole vectors gives: always so for an exact index that does not round them,
+    and where an approximate one was asked under rules that it could not have met and looked at everything instead.
     """
 
     rows: list[Rows]

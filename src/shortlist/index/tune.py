@@ -14,7 +14,7 @@ from shortlist.index.ivf import IvfIndex, Quantizer
 from shortlist.index.recall import recall_at_k
 from shortlist.index.speed import Speed, measure_speed
 
-__all__ = ["Measured", "Tuned", "tune_ivf"]
+__all__ = ["Measured", "Tuned", "measure_beside_exact", "tune_ivf"]
 
 # Lists that are tried: so many times the square root of the number of items.
 LISTS = (1, 2, 4)
@@ -78,6 +78,11 @@ def tune_ivf(vectors: Floats, queries: Floats, *, k: int, target_recall: float, 
     """
     if not 0 < target_recall <= 1:
         raise SettingsError(f"target_recall should be above 0 and at most 1, but it is {target_recall!r}.")
+    if k >= len(vectors):
+        raise SettingsError(
+            f"k should be less than the number of items, but it is {k} of {len(vectors)}, and a list of all of them is "
+            "searched exactly. Ask for fewer."
+        )
     if len(queries) < 2 * LEAST_QUERIES:
         raise SettingsError(
             f"queries should be {2 * LEAST_QUERIES} or more, one half to choose by and one to measure, but there are "
@@ -85,15 +90,22 @@ def tune_ivf(vectors: Floats, queries: Floats, *, k: int, target_recall: float, 
         )
     order = np.random.default_rng(seed).permutation(len(queries))
     choosing, held_out = (queries[np.sort(half)] for half in np.array_split(order, 2))
+    found = _search(ExactIndex(vectors), choosing, k)
+    index, build_seconds = _Tuning(vectors, choosing, found, k, target_recall, seed).choose()
+    return Tuned(index, measure_beside_exact(index, vectors, held_out, k, build_seconds=build_seconds))
+
+
+def measure_beside_exact(
+    index: Index, vectors: Floats, queries: Floats, k: int, *, build_seconds: float = 0.0
+) -> Measured:
+    """What an index over these vectors misses of an exact search for queries [Q, H, D], and how fast both are."""
     exact = ExactIndex(vectors)
-    index, build_seconds = _Tuning(vectors, choosing, _search(exact, choosing, k), k, target_recall, seed).choose()
-    recall = recall_at_k(_search(index, held_out, k), _search(exact, held_out, k))
-    speed = measure_speed({"exact": exact, "approximate": index}, held_out, k)
+    recall = recall_at_k(_search(index, queries, k), _search(exact, queries, k))
+    speed = measure_speed({"exact": exact, "approximate": index}, queries, k)
     low, lower = (float(value) for value in np.quantile(recall, [0.05, 0.01]))
-    measured = Measured(
-        k, len(held_out), float(recall.mean()), lower, low, speed["exact"], speed["approximate"], build_seconds
+    return Measured(
+        k, len(queries), float(recall.mean()), lower, low, speed["exact"], speed["approximate"], build_seconds
     )
-    return Tuned(index, measured)
 
 
 @dataclasses.dataclass

@@ -9,7 +9,7 @@ __all__ = ["Item", "Near", "QueryKind", "Shortlist", "Source", "Why"]
 # is known but what was touched before, so the answer is what is like it. "fallback": nothing is known at all, so the
 # answer is what is popular.
 QueryKind = Literal["known", "features_only", "history", "fallback"]
-# The rules that took an item off: what the user had touched, what the caller left out, what the caller did not allow,
+# The rules that applied: what the user had touched, what the caller left out, what the caller did not allow,
 # a condition on the items' columns, and what is retired.
 Filter = Literal["seen", "exclude", "allow", "where", "retired"]
 # Features whose effects are printed for people; JSON has them all.
@@ -51,8 +51,10 @@ class Item:
 
 @dataclasses.dataclass(frozen=True)
 class Source:
-    """What made an answer: the version of the bundle, the kind and the version of the index in it, and whether the list
-    is what an exact search gives. Versions are None for a bundle that was never saved.
+    """What made an answer.
+
+    The version of the bundle, the kind of the index that searched and the version of what it searched, and whether the
+    list is what an exact search of whole vectors gives. Versions are None for a bundle that was never saved.
     """
 
     model: str | None
@@ -67,7 +69,7 @@ class Shortlist:
 
     `filled` names the columns that the query did not give and a policy or the users table filled; `unknown`
     those whose value training had never seen; `excluded` counts the items that were not allowed to come back, and
-    `filters` are the rules that took any off.
+    `filters` are the rules that applied.
     """
 
     items: tuple[Item, ...]

@@ -9,7 +9,7 @@ import numpy.typing as npt
 from shortlist.bundle import Bundle, SavedIndex
 from shortlist.data import Dataset
 from shortlist.errors import BundleError, DataError
-from shortlist.index import ExactIndex, Index, make_index, tune_ivf
+from shortlist.index import ExactIndex, Index, make_index, measure_beside_exact, tune_ivf
 from shortlist.index.catalogue import Precision
 from shortlist.recommender.evaluation import QueryVectors, own_test_events
 from shortlist.recommender.health import known_query_vectors
@@ -37,10 +37,20 @@ def index_of(bundle: Bundle) -> Index:
     return make_index(bundle.item_vectors, bundle.index.settings, bundle.index.structure)
 
 
-def with_exact_index(bundle: Bundle, precision: Precision = "float32") -> Bundle:
-    """The bundle with exact search, over vectors that are rounded where `precision` is not "float32"."""
+def with_exact_index(
+    bundle: Bundle, precision: Precision = "float32", *, k: int = 100, data: Dataset | None = None
+) -> Bundle:
+    """The bundle with exact search, over vectors that are rounded where `precision` is not "float32".
+
+    What rounding costs is measured for lists of k as `with_tuned_index` measures it, on all users that training knows.
+    """
     index = ExactIndex(bundle.item_vectors, precision=precision)
-    return dataclasses.replace(bundle, index=SavedIndex(index.settings), version=None, index_version=None)
+    measured = None
+    if precision != "float32":
+        k = min(k, len(bundle.items))
+        beside = measure_beside_exact(index, bundle.item_vectors, known_query_vectors(bundle, MOST_QUERIES), k)
+        measured = {**beside.to_json(), "ndcg": _ndcg(bundle, index, k, data)}
+    return dataclasses.replace(bundle, index=SavedIndex(index.settings, measured), version=None, index_version=None)
 
 
 def with_tuned_index(
@@ -50,8 +60,8 @@ def with_tuned_index(
 
     It is chosen on the queries of one half of the users that training knows, and measured on the other half: recall,
     and the times of a query beside exact search. On the bundle's own test events, read again from their source or
-    taken from `data`, its lists are compared with the exact ones too: the loss in NDCG@k, or why there is none. All
-    that is measured stands in `bundle.index.measured`, and is saved with it.
+    taken from `data`, its lists are compared with the exact ones too, seen and retired items left out of both: the loss
+    in NDCG@k, or why there is none. All that is measured stands in `bundle.index.measured`, and is saved with it.
 
     Raises `SettingsError` for a target that no index reaches, and for a bundle that knows fewer than 16 users.
     """
@@ -64,13 +74,16 @@ def with_tuned_index(
 
 def _ndcg(bundle: Bundle, index: Index, k: int, data: Dataset | None) -> dict[str, Any]:
     """NDCG@k of the exact lists and of the index's over test events, each of which asks alone; what its user had seen
-    is left out.
+    is left out, and what is retired.
     """
     try:
         test = own_test_events(bundle, data)
     except (BundleError, DataError) as error:
         return {"not_computed": str(error)}
-    places = np.arange(len(test.targets))
+    in_service = ~bundle.items["retired"].to_numpy()
+    places = np.flatnonzero(in_service[test.targets.item_rows])
+    if not len(places):
+        return {"not_computed": "every item of the test events is retired"}
     if len(places) > MOST_TARGETS:
         places = np.sort(np.random.default_rng(SEED).choice(places, MOST_TARGETS, replace=False))
     encode = QueryVectors(bundle, test)
@@ -83,7 +96,7 @@ def _ndcg(bundle: Bundle, index: Index, k: int, data: Dataset | None) -> dict[st
         rivals = seen != true_rows[place]  # a true item never leaves itself out
         vectors = encode(asked)
         for name, each in indexes.items():
-            found = each.search(vectors, k, left_out=(place[rivals], seen[rivals]))
+            found = each.search(vectors, k, left_out=(place[rivals], seen[rivals]), allowed=in_service)
             gains[name] += [_gain(rows, true) for rows, true in zip(found.rows, true_rows, strict=True)]
     exact, approximate = (float(np.mean(of)) for of in gains.values())
     return {"exact": exact, "approximate": approximate, "loss": exact - approximate, "events": len(places)}

@@ -15,7 +15,7 @@ from shortlist.data import Roles
 from shortlist.data.tables import read_times
 from shortlist.data.text_columns import typed
 from shortlist.errors import DataError
-from shortlist.features import Encoded, FittedFeature, RowLists, encode, last_column, values_of
+from shortlist.features import Encoded, FittedFeature, RowLists, last_column, values_of
 from shortlist.features.feature import as_text
 from shortlist.features.numeric import as_numbers
 from shortlist.recommender.answers import QueryKind
@@ -29,6 +29,7 @@ __all__ = [
     "kinds_of",
     "read_columns",
     "read_queries",
+    "series_of",
     "table_of",
 ]
 
@@ -93,7 +94,8 @@ def read_queries(
     """
     histories = histories or {}
     columns = columns_read(features, roles.query_id)
-    read = read_columns(table, features, columns, roles=roles, users=users, user_rows=user_rows)
+    values = {column: table[column] for column in columns if column in table.columns}
+    read = read_columns(values, features, columns, roles=roles, users=users, user_rows=user_rows)
     touched = functools.reduce(
         operator.or_,
         (np.diff(lists.offsets) > 0 for lists in histories.values()),
@@ -105,7 +107,7 @@ def read_queries(
 
 
 def read_columns(
-    table: pl.DataFrame,
+    values: Mapping[str, pl.Series],
     features: Sequence[FittedFeature],
     columns: Sequence[str],
     *,
@@ -113,19 +115,21 @@ def read_columns(
     users: pl.DataFrame,
     user_rows: npt.NDArray[np.int64],
 ) -> ReadColumns:
-    """What the queries' columns say, those of the features among them; see `read_queries`."""
-    given = {c: table[c] if c in table.columns else pl.Series(c, [None] * table.height) for c in columns}
+    """What the queries' `columns` say, of which `values` [B] holds those that are given; see `read_queries`."""
+    count = len(user_rows)
+    given = {c: values[c] if c in values else pl.Series(c, [None] * count) for c in columns}
     kinds_by_column = {c: {feature.kind for feature in features if c in feature.columns} for c in columns}
     given = {c: _times(_numbers(values, kinds_by_column[c]), roles) for c, values in given.items()}
     filled = {column: _missing(values) for column, values in given.items()}
-    whole = pl.DataFrame([_fill(values, users, user_rows, kinds_by_column[c]) for c, values in given.items()])
+    whole = {c: _fill(values, users, user_rows, kinds_by_column[c]) for c, values in given.items()}
     said = {feature.name: feature.known(values_of(whole, feature.columns)) for feature in features}
-    unknown = {c: np.zeros(table.height, np.bool_) for c in columns}
+    unknown = {c: np.zeros(count, np.bool_) for c in columns}
     for feature in features:
         there = ~np.logical_or.reduce([_missing(whole[c]) for c in feature.columns])
         for column in feature.columns:
             unknown[column] |= ~filled[column] & there & ~said[feature.name]
-    return ReadColumns(encode(features, whole), said, filled, unknown)
+    encoded = {feature.name: feature.encode(values_of(whole, feature.columns)) for feature in features}
+    return ReadColumns(encoded, said, filled, unknown)
 
 
 def _missing(values: pl.Series) -> npt.NDArray[np.bool_]:
@@ -158,11 +162,12 @@ def columns_read(features: Sequence[FittedFeature], query_id: str) -> list[str]:
 
 def table_of(query: Mapping[str, Any]) -> pl.DataFrame:
     """One query as a table of one row; raises `DataError` for a value that no table can hold."""
-    columns = [_series(column, value) for column, value in query.items()]
+    columns = [series_of(column, value) for column, value in query.items()]
     return pl.DataFrame(columns) if columns else pl.DataFrame(height=1)
 
 
-def _series(column: str, value: Any) -> pl.Series:
+def series_of(column: str, value: Any) -> pl.Series:
+    """One value as a column of one row; raises `DataError` for a value that no table can hold."""
     if isinstance(value, np.datetime64):
         value = value.astype("datetime64[us]")  # finer ones would come out as integers
     if isinstance(value, np.generic):

@@ -7,8 +7,9 @@ time, down to its vector, and the latest of these are kept.
 
 import dataclasses
 import functools
-from collections.abc import Mapping, Sequence
-from typing import Any
+from collections import OrderedDict
+from collections.abc import Callable, Mapping, Sequence
+from typing import Any, TypeVar
 
 import numpy as np
 import numpy.typing as npt
@@ -20,7 +21,7 @@ from shortlist.errors import DataError
 from shortlist.features import Encoded, FittedFeature, Numbers, RowLists, Rows
 from shortlist.recommender.answers import QueryKind
 from shortlist.recommender.histories import HistoryEncoder
-from shortlist.recommender.query import KINDS, ReadColumns, columns_read, kinds_of, read_columns, table_of
+from shortlist.recommender.query import KINDS, ReadColumns, columns_read, kinds_of, read_columns, series_of
 
 __all__ = ["NOBODY", "QueryReader", "ReadQuery"]
 
@@ -31,6 +32,12 @@ NOBODY = -1
 NO_ROWS = np.empty(0, np.int64)
 # Users whose query by id is kept with its vector: some 5 KB each.
 IDS_KEPT = 4_096
+# Blocks of users that are kept encoded, with their histories.
+BLOCKS_KEPT = 256
+# Sets of given columns for which the features to read are kept.
+AFFECTED_KEPT = 1_024
+K = TypeVar("K")
+T = TypeVar("T")
 
 
 @dataclasses.dataclass(frozen=True)
@@ -68,10 +75,10 @@ class QueryReader:
         self._users = bundle.users
         self._trained = np.append(bundle.user_events > 0, False)  # that of NOBODY stands last
         self._histories = histories
-        self._own: dict[int, _OwnRows] = {}
+        self._own: OrderedDict[int, _OwnRows] = OrderedDict()
+        self._by_id: OrderedDict[int, ReadQuery] = OrderedDict()
+        self._affected: OrderedDict[tuple[frozenset[str], ...], tuple[list[FittedFeature], list[str]]] = OrderedDict()
         self.columns = columns_read(self._features, self._roles.query_id)
-        self._affected = functools.lru_cache(maxsize=1_024)(self._find_affected)
-        self._by_id = functools.lru_cache(maxsize=IDS_KEPT)(self._read_id)
 
     def read(self, query: Mapping[str, Any], user_row: int, touched: npt.NDArray[np.int64]) -> ReadQuery:
         """The query of a user (`NOBODY`: none known) who has also touched the item rows `touched` [M].
@@ -81,7 +88,7 @@ class QueryReader:
         query_id = self._roles.query_id
         given = frozenset(c for c, v in query.items() if v is not None and (c != query_id or user_row == NOBODY))
         if not given and not len(touched):
-            return self._by_id(user_row)
+            return _kept(self._by_id, user_row, IDS_KEPT, self._read_id)
         return self._read(query, given, user_row, touched)
 
     def _read_id(self, user_row: int) -> ReadQuery:
@@ -94,7 +101,7 @@ class QueryReader:
         """The query, of which the columns `given` are not the user's own."""
         query_id = self._roles.query_id
         own, place = self.own_rows(user_row)
-        features, columns = self._affected(given, own.readable)
+        features, columns = _kept(self._affected, (given, own.readable), AFFECTED_KEPT, self._find_affected)
         encoded = {name: _one(column, place) for name, column in own.columns.encoded.items()}
         said, filled, unknown = (
             {name: flags[place] for name, flags in part.items()}
@@ -102,8 +109,8 @@ class QueryReader:
         )
         if columns:
             row = np.array([user_row], np.int64)
-            table = table_of({column: query.get(column) for column in columns})
-            now = read_columns(table, features, columns, roles=self._roles, users=self._users, user_rows=row)
+            values = {column: series_of(column, query.get(column)) for column in columns}
+            now = read_columns(values, features, columns, roles=self._roles, users=self._users, user_rows=row)
             encoded |= now.encoded
             said |= {name: flags[0] for name, flags in now.said.items()}
             filled |= {column: flags[0] for column, flags in now.filled.items()}
@@ -132,11 +139,12 @@ class QueryReader:
     def own_rows(self, user_row: int) -> tuple[_OwnRows, int]:
         """What is known of a user without a query, in a block with others, and the place there."""
         block, place = (NOBODY, 0) if user_row == NOBODY else divmod(user_row, BLOCK_USERS)
-        if block not in self._own:
-            start = block * BLOCK_USERS
-            rows = np.arange(start, min(start + BLOCK_USERS, self._users.height))
-            self._own[block] = self._read_own(np.array([NOBODY]) if block == NOBODY else rows)
-        return self._own[block], place
+        return _kept(self._own, block, BLOCKS_KEPT, self._read_block), place
+
+    def _read_block(self, block: int) -> _OwnRows:
+        start = block * BLOCK_USERS
+        rows = np.arange(start, min(start + BLOCK_USERS, self._users.height))
+        return self._read_own(np.array([NOBODY]) if block == NOBODY else rows)
 
     def _read_own(self, user_rows: npt.NDArray[np.int64]) -> _OwnRows:
         try:
@@ -156,14 +164,20 @@ class QueryReader:
     def _read_rows(self, features: Sequence[FittedFeature], user_rows: npt.NDArray[np.int64]) -> ReadColumns:
         ids = self._users[self._roles.query_id].gather(pl.Series(user_rows).replace(NOBODY, None))
         return read_columns(
-            pl.DataFrame([ids]), features, self.columns, roles=self._roles, users=self._users, user_rows=user_rows
+            {self._roles.query_id: ids},
+            features,
+            self.columns,
+            roles=self._roles,
+            users=self._users,
+            user_rows=user_rows,
         )
 
-    def _find_affected(self, given: frozenset[str], readable: frozenset[str]) -> tuple[list[FittedFeature], list[str]]:
-        """The features that must be read anew where a query gives these columns, and all columns that they read.
+    def _find_affected(self, key: tuple[frozenset[str], ...]) -> tuple[list[FittedFeature], list[str]]:
+        """The features that must be read anew where a query gives some columns, and all columns that they read.
 
-        `readable` are the names of those that the user's own row suffices for.
+        The key holds the columns given, and the names of the features that the user's own row suffices for.
         """
+        given, readable = key
         columns = set(given)
         columns.update(*(feature.columns for feature in self._features if feature.name not in readable))
         while True:
@@ -172,6 +186,20 @@ class QueryReader:
             if more == columns:
                 return features, [column for column in self.columns if column in columns]
             columns = more
+
+
+def _kept(kept: OrderedDict[K, T], key: K, most: int, make: Callable[[K], T]) -> T:
+    """What was made for a key, or is made now; what was not asked for longest goes where there are more than `most`.
+
+    Not an lru_cache of a method: it would hold its object in a circle, and a server lets bundles go.
+    """
+    if key in kept:
+        kept.move_to_end(key)
+        return kept[key]
+    made = kept[key] = make(key)
+    if len(kept) > most:
+        kept.popitem(last=False)
+    return made
 
 
 def _one(column: Encoded, place: int) -> Any:

@@ -120,9 +120,10 @@ class Recommender:
         allowed = self._rules.for_queries(user_rows, Rules(exclude_seen, exclude, allow, where), touched)
         read = self._reader.read(query, user_row, touched)
         kind = "history" if read.kind == "fallback" and len(touched) else read.kind
-        found = self._search(kind, read, touched, k, allowed)
+        index, vector = self._searched(kind, read, touched)
+        found = index.search(vector, k, left_out=allowed.left_out, allowed=allowed.allowed)
         why = self._reasons(read, found.rows[0], user_row, touched) if explain else None
-        return self._shortlist(found, kind, allowed, read, why)
+        return self._shortlist(index, found, kind, allowed, read, why)
 
     def recommend_table(
         self,
@@ -188,7 +189,7 @@ class Recommender:
         found = self._by_direction.search(
             self._directions[row][None, None, :], k, left_out=allowed.left_out, allowed=allowed.allowed
         )
-        return self._shortlist(found, "known", allowed)
+        return self._shortlist(self._by_direction, found, "known", allowed)
 
     def item(self, item_id: Id) -> ItemCard:
         """What is shown of an item; raises `UnknownIdError` for an id that the catalogue does not hold."""
@@ -254,14 +255,13 @@ class Recommender:
         kept = self.bundle.histories or self.bundle.seen
         return NO_ROWS if kept is None or user_row == NOBODY else kept.by_user(user_row)
 
-    def _search(self, kind: QueryKind, read: ReadQuery, touched: Rows, k: int, allowed: Allowed) -> Found:
-        rules: dict[str, Any] = {"left_out": allowed.left_out, "allowed": allowed.allowed}
+    def _searched(self, kind: QueryKind, read: ReadQuery, touched: Rows) -> tuple[Index, Floats]:
+        """The index that a query is put to, and the query's vector [1, H, D] there."""
         if kind == "fallback":
-            return self._by_popularity.search(ANYBODY, k, **rules)
+            return self._by_popularity, ANYBODY
         if read.kind == "fallback":  # nothing that the tower reads is known, but what was touched is
-            mean = self._directions[touched].mean(axis=0)
-            return self._by_direction.search(mean[None, None, :], k, **rules)
-        return self._index.search(read.vector, k, **rules)
+            return self._by_direction, self._directions[touched].mean(axis=0)[None, None, :]
+        return self._index, read.vector
 
     def _search_table(self, read: Queries, k: int, allowed: Allowed) -> tuple[list[Rows], list[Floats]]:
         """The rows and scores of each query [B]: what is popular where nothing is known."""
@@ -285,6 +285,7 @@ class Recommender:
 
     def _shortlist(
         self,
+        index: Index,
         found: Found,
         kind: QueryKind,
         allowed: Allowed,
@@ -298,7 +299,7 @@ class Recommender:
             Item(ids[row], labels[row], score, reason)
             for row, score, reason in zip(found.rows[0].tolist(), found.scores[0].tolist(), reasons_of, strict=True)
         )
-        source = Source(self.version, self._index.kind, self.bundle.index_version, bool(found.exact[0]))
+        source = Source(self.version, index.kind, self.bundle.index_version, bool(found.exact[0]))
         filled, unknown = ((), ()) if read is None else (read.filled, read.unknown)
         excluded = allowed.num_excluded(len(self.catalogue))
         return Shortlist(items, kind, source, filled, unknown, excluded, allowed.filters)

@@ -41,7 +41,7 @@ class Allowed:
     """What may come back for B queries, as an index takes it.
 
     `left_out` are pairs of a place in B and an item row that may not, `allowed` [N] the items that may at all, None
-    for every one. `filters` are the rules that took any item off.
+    for every one. `filters` are the rules that applied.
     """
 
     left_out: tuple[Rows, Rows]
@@ -120,12 +120,13 @@ class RuleBook:
     def _where(self, where: Any) -> Mask:
         condition = read_condition(where)
         key = condition.model_dump_json()
-        mask = self._met.get(key)
-        if mask is None:
-            mask = self._met[key] = matching_rows(condition, self._catalogue.columns)
+        if key in self._met:
+            self._met.move_to_end(key)
+        else:
+            self._met[key] = matching_rows(condition, self._catalogue.columns)
             if len(self._met) > CONDITIONS_KEPT:
                 self._met.popitem(last=False)
-        return mask
+        return self._met[key]
 
 
 def _beside(places: Rows, rows: Rows, num_queries: int, more: Rows) -> tuple[Rows, Rows]:
