@@ -3,12 +3,12 @@
 import asyncio
 import dataclasses
 import json
-from collections.abc import Callable, Coroutine, Iterable, Mapping
+from collections.abc import Awaitable, Callable, Coroutine, Iterable, Mapping
 from concurrent.futures import ThreadPoolExecutor
 from typing import Any, TypeVar
 from urllib.parse import unquote
 
-from starlette.types import ASGIApp, Message
+from starlette.types import ASGIApp, Message, Receive
 
 __all__ = ["KEY", "Got", "ask", "asked", "in_thread", "run"]
 
@@ -45,21 +45,26 @@ async def asked(
     method: str | None = None,
     headers: Mapping[str, str] | None = None,
     parts: Iterable[Message] | None = None,
+    receive: Receive | None = None,
+    before_send: Callable[[], Awaitable[Any]] | None = None,
 ) -> Got:
     """The answer to GET, or to POST with a body: JSON for values, bytes as they are.
 
-    `parts` are the ASGI messages that arrive instead of the body, and nothing arrives after them.
+    `parts` are the ASGI messages that arrive instead of the body, and nothing arrives after them; `receive` gives them
+    otherwise. `before_send` is waited for before each part of the answer is taken.
     """
     content = body if isinstance(body, bytes) else b"" if body is None else json.dumps(body).encode()
     arriving = list(parts or [{"type": "http.request", "body": content, "more_body": False}])
     sent: list[Message] = []
 
-    async def receive() -> Message:
+    async def next_part() -> Message:
         if not arriving:
             await asyncio.sleep(3_600)
         return arriving.pop(0)
 
     async def send(message: Message) -> None:
+        if before_send is not None:
+            await before_send()
         sent.append(message)
 
     path, _, query = target.partition("?")
@@ -77,7 +82,7 @@ async def asked(
         "client": ("127.0.0.1", 1),
         "server": ("127.0.0.1", 8000),
     }
-    await app(scope, receive, send)
+    await app(scope, receive or next_part, send)
     if not sent:
         return Got(0, {}, b"")
     names = {name.decode(): value.decode() for name, value in sent[0]["headers"]}

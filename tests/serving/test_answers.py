@@ -162,6 +162,7 @@ def test_one_bad_request_of_a_batch_is_named_by_its_place(app: FastAPI, bad: Any
         ("/recommend/1?k=3&k=4", ["query", "k"], "The query string gives 'k' twice. Keep one."),
         ("/items/1/similar?k=0", ["query", "k"], "k should be greater than or equal to 1, but it is 0."),
         ("/items?limit=-1", ["query", "limit"], "limit should be greater than or equal to 1, but it is -1."),
+        ("/items/1?" + "&".join(["k=3"] * 90), ["query", "k"], "The query string gives 'k' twice. Keep one."),
         ("/items/1?k=3", ["query", "k"], "k is not a known key"),
         ("/users/1/items?limit=", ["query", "limit"], "limit should be a valid integer, but it is ''."),
     ],

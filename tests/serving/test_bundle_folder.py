@@ -1,5 +1,6 @@
 """Names of bundles: plain folders of one folder, and nothing else."""
 
+import os
 import shutil
 from pathlib import Path
 
@@ -62,6 +63,29 @@ def test_a_name_that_no_bundle_of_the_folder_has_is_refused(folder: BundleFolder
 
 def test_a_folder_that_is_not_there_has_no_names(tmp_path: Path) -> None:
     assert BundleFolder(tmp_path / "none").names() == []
+
+
+def test_what_cannot_be_read_is_no_bundle(
+    folder: BundleFolder, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    locked = tmp_path / "bundles" / "run"
+    real = Path.stat
+
+    def stat(self: Path, **how: bool) -> os.stat_result:
+        if self.is_relative_to(locked) and self != locked:
+            raise PermissionError(13, "Permission denied", str(self))
+        return real(self, **how)
+
+    monkeypatch.setattr(Path, "stat", stat)
+    assert folder.names() == ["current", "films-1.2_b"]
+    with pytest.raises(RefusedError, match="No bundle in this server's folder is called 'run'") as raised:
+        folder.find("run")
+    assert raised.value.status == 422
+
+
+def test_a_manifest_that_cannot_be_read_is_no_bundle(folder: BundleFolder, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(os, "access", lambda path, _: "run" not in Path(path).parts)
+    assert folder.names() == ["current", "films-1.2_b"]
 
 
 def test_the_folder_is_the_bundles_own_or_the_one_that_is_named(settings: ServerSettings, tmp_path: Path) -> None:

@@ -7,7 +7,10 @@ from asking import ask
 from fastapi import FastAPI
 
 import shortlist as sl
+from shortlist.recommender import Shortlist
+from shortlist.recommender.answers import Source
 from shortlist.serving import ServerSettings, create_app
+from shortlist.serving.metrics import Metrics
 
 pytest_plugins = ["served"]
 
@@ -108,6 +111,15 @@ def test_figures_count_by_route_and_never_name_an_id(fresh_app: FastAPI) -> None
     ):
         assert line in text
     assert "secret-name" not in text.lower()
+
+
+@pytest.mark.parametrize(("index", "is_exact", "count"), [("exact", True, 0), ("ivf", True, 1), ("ivf", False, 0)])
+def test_a_list_counts_as_searched_exactly_where_an_approximate_index_did_so(
+    index: str, is_exact: bool, count: int
+) -> None:
+    metrics = Metrics()
+    metrics.note_answer(Shortlist((), "known", Source(None, index, None, is_exact)))
+    assert f"shortlist_answers_searched_exactly_total {count}.0" in metrics.to_text().decode()
 
 
 def test_requests_are_logged_where_asked_for_and_without_ids(

@@ -22,6 +22,12 @@ def test_keys_are_read_as_digests_and_comments_passed_over(tmp_path: Path) -> No
     assert read_keys(file) == tuple(hashlib.sha256(key).digest() for key in (KEY.encode(), b"another-key-0123456"))
 
 
+def test_a_byte_order_mark_is_no_part_of_a_key(tmp_path: Path) -> None:
+    file = tmp_path / "keys"
+    file.write_text(KEY, "utf-8-sig")
+    assert read_keys(file) == (hashlib.sha256(KEY.encode()).digest(),)
+
+
 @pytest.mark.parametrize(
     ("content", "text"),
     [

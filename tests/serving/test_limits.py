@@ -2,18 +2,23 @@
 
 import asyncio
 import dataclasses
+import json
 import time
 from typing import Any
 
 import pytest
 from asking import Got, ask, asked, run
 from fastapi import FastAPI
+from starlette.types import Message
 
 import shortlist as sl
+from shortlist import choice
 from shortlist.errors import SettingsError
-from shortlist.serving import Limits, ServerSettings, create_app
+from shortlist.serving import Limits, ServerSettings, create_app, reading
 
 pytest_plugins = ["served"]
+
+PART = {"type": "http.request", "body": b"{", "more_body": True}
 
 
 @pytest.fixture(scope="module")
@@ -167,6 +172,127 @@ def test_a_request_that_waited_too_long_is_not_answered_any_more(
     assert [one.status for one in got] == [200, 503]
     assert got[1].error == "The request waited too long. Ask again after the seconds in Retry-After."
     assert 'shortlist_shed_total{reason="late"} 1.0' in ask(small, "/metrics").body.decode()
+
+
+def test_a_body_on_its_way_keeps_nobody_out(small: FastAPI) -> None:
+    async def both() -> list[Got]:
+        late = []
+        for _ in range(5):
+            late.append(asyncio.create_task(asked(small, "/recommend", parts=[PART])))
+            await asyncio.sleep(0.001)
+        got = await asked(small, "/recommend", {})
+        inside = await asked(small, "/metrics")
+        return [got, inside, *await asyncio.gather(*late)]
+
+    got, inside, *late = run(both())
+    assert got.status == 200
+    assert "shortlist_requests_inside 1.0" in inside.body.decode()
+    assert {one.status for one in late} == {408}
+    assert together(small, "/recommend/1", "/recommend/1")[1].status == 200
+
+
+def test_bodies_that_come_together_count_before_the_first_is_answered(small: FastAPI) -> None:
+    go_on = asyncio.Event()
+
+    async def receive() -> Message:
+        await go_on.wait()
+        return {"type": "http.request", "body": b"{}", "more_body": False}
+
+    async def all_of_them() -> list[Got]:
+        late = []
+        for _ in range(5):
+            late.append(asyncio.create_task(asked(small, "/recommend", {}, receive=receive)))
+            await asyncio.sleep(0.001)
+        go_on.set()
+        return await asyncio.gather(*late)
+
+    assert sorted(one.status for one in run(all_of_them())) == [200, 200, 503, 503, 503]
+
+
+def test_unfinished_bodies_hold_no_more_than_those_inside_may(small: FastAPI) -> None:
+    long = {"type": "http.request", "body": b" " * 150, "more_body": True}
+
+    async def all_of_them() -> list[Got]:
+        late = []
+        for _ in range(4):
+            late.append(asyncio.create_task(asked(small, "/recommend", parts=[long])))
+            await asyncio.sleep(0.001)
+        return [await asked(small, "/recommend", {}), *await asyncio.gather(*late)]
+
+    assert [one.status for one in run(all_of_them())] == [200, 408, 408, 503, 503]
+    assert ask(small, "/recommend", {}).status == 200
+
+
+def test_an_answer_that_is_being_sent_keeps_nobody_out(small: FastAPI) -> None:
+    async def both() -> Got:
+        read = asyncio.Event()
+        unread = [asyncio.create_task(asked(small, "/recommend/1", before_send=read.wait)) for _ in range(2)]
+        await asyncio.sleep(0.01)
+        got = await asked(small, "/recommend/1")
+        assert not any(one.done() for one in unread)
+        read.set()
+        assert {one.status for one in await asyncio.gather(*unread)} == {200}
+        return got
+
+    assert run(both()).status == 200
+
+
+def test_a_default_is_never_above_a_limit(small: FastAPI) -> None:
+    assert len(ask(small, "/recommend/42").json["items"]) == 5
+    assert len(ask(small, "/recommend", {}).json["items"]) == 5
+    assert len(ask(small, "/recommend/batch", {"requests": [{}]}).json["answers"][0]["items"]) == 5
+    assert len(ask(small, "/items/4/similar").json["items"]) == len(
+        ask(small, "/similar", {"item_id": 4}).json["items"]
+    )
+    assert len(ask(small, "/similar", {"item_id": 4}).json["items"]) == 5
+    assert len(ask(small, "/items").json["items"]) == 5
+
+
+@pytest.mark.parametrize(
+    ("target", "body", "count"),
+    [
+        ("/recommend", {"query": {"age": [True] * 10_001}}, 9),
+        ("/recommend", {"query": {"age": [True] * 10_000}}, 9),
+        ("/recommend", {"history": [True] * 10_000}, 2),
+        ("/recommend", {"allow": [True] * 10_000}, 2),
+        ("/recommend/batch", {"requests": [1] * 256}, 1),
+        ("/recommend", {f"unknown{number}": 1 for number in range(900)}, 10),
+        ("/recommend", {f"unknown{number}": 1 for number in range(20_000)}, 0),
+        ("/recommend", {"query": {f"column{number}": {} for number in range(1_000)}}, 0),
+        ("/recommend", {"query": {f"column{number}": {} for number in range(1_001)}}, 1),
+    ],
+    ids=range(9),
+)
+def test_only_the_first_problems_are_worded(
+    app: FastAPI, monkeypatch: pytest.MonkeyPatch, target: str, body: Any, count: int
+) -> None:
+    worded: list[Any] = []
+
+    def explain(problems: list[Any]) -> str:
+        worded.extend(problems)
+        return choice.explain(problems)
+
+    monkeypatch.setattr(reading, "explain", explain)
+    got = ask(app, target, json.dumps(body).encode())
+    assert got.status == 422
+    assert len(worded) <= count
+    if count == 0:
+        assert got.error == (
+            "The body is not as it should be in more than 1,000 places. Compare it with what GET /openapi.json says of "
+            "this route."
+        )
+
+
+def test_a_query_of_too_many_columns_is_refused(app: FastAPI) -> None:
+    got = ask(app, "/recommend", {"query": {f"column{number}": 1 for number in range(1_001)}})
+    assert (got.status, got.json["where"]) == (422, ["body", "query"])
+    assert "query: at most 1,000 columns were expected, but 1,001 came. Leave some out." in got.error
+
+
+def test_a_query_string_of_too_many_values_is_refused(app: FastAPI) -> None:
+    got = ask(app, "/items?" + "&".join(f"n{number}=" for number in range(20_000)))
+    assert (got.status, got.json["where"]) == (422, ["query"])
+    assert got.error == "The query string should give at most 100 values, but it gives more. Leave some out."
 
 
 @pytest.mark.parametrize("name", [field.name for field in dataclasses.fields(Limits)])

@@ -206,6 +206,33 @@ def test_filters_hold_together(page: Page, server: ServedBundle) -> None:
     expect(page.locator("#notice")).to_contain_text(f"Only {len(answer['items'])} of the 10")
 
 
+@pytest.mark.parametrize(
+    ("type_", "text", "held"),
+    [
+        ("list of number", "3", 3),
+        ("list of truth", "True", True),
+        ("list of truth", "perhaps", "perhaps"),
+        ("list of text", "3", "3"),
+        ("number", "3", 3),
+    ],
+)
+def test_a_filter_gives_a_value_of_the_type_that_a_list_holds(
+    page: Page, server: ServedBundle, type_: str, text: str, held: object
+) -> None:
+    open_at(page, server, "#q.user_id=1")
+    comparison = "has" if type_.startswith("list") else "at_least"
+    body = page.evaluate(
+        """async ([type, comparison, text]) => {
+          const { bodyOf, readState } = await import("/page/state.js");
+          const model = { item_columns: { column: type }, query_columns: [], query_id: "user_id" };
+          const filters = [{ column: "column", comparison, text }];
+          return bodyOf({ ...readState("#k=3", model), filters }, model);
+        }""",
+        [type_, comparison, text],
+    )
+    assert body["where"] == {"column": "column", comparison: held}
+
+
 def test_an_empty_list_says_which_rules_took_all_and_what_to_do(page: Page, server: ServedBundle) -> None:
     open_at(page, server, "#q.user_id=1")
     named(page, "Add a filter").click()

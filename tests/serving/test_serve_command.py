@@ -45,6 +45,14 @@ def test_get_prints_what_the_server_would_answer(command: Any, app: FastAPI, tar
     assert ended.out == ask(app, target).body.decode() + "\n"
 
 
+def test_get_takes_a_path_as_a_browser_does(command: Any) -> None:
+    expected = command("--get", "/recommend/Mis%C3%A9rables%20%281%29?k=3").out
+    assert json.loads(expected)["query"] == "fallback"
+    assert command("--get", "/recommend/Misérables (1)?k=3#items").out == expected
+    assert command("--get", "/items/é").err.startswith("shortlist: No item has the id 'é'")
+    assert "'é'" in command("--get", "/recommend/1?k=é").err
+
+
 @pytest.mark.parametrize(
     ("target", "text"),
     [
@@ -65,6 +73,7 @@ def test_get_ends_with_1_and_the_errors_text_for_what_is_refused(command: Any, t
     ("arguments", "code", "text"),
     [
         (["--get", "health"], 2, "--get wants a path such as /health, but it is 'health'. Begin it with a slash."),
+        (["--get", "/items?search=\udcff"], 2, "--get wants a path in UTF-8, but it is '/items?search=\\udcff'. Write"),
         (["--api-keys", "nowhere", "--get", "/health"], 2, "The keys in nowhere cannot be read"),
         (["--host", "nowhere.invalid"], 1, "The server cannot listen at nowhere.invalid, port 8000: "),
     ],
@@ -82,7 +91,7 @@ def test_a_port_that_is_taken_is_one_sentence(command: Any) -> None:
     assert ended.code == 1
     assert ended.err == (
         f"shortlist: The server cannot listen at 127.0.0.1, port {port}: Address already in use. "
-        "Name another with --port.\n"
+        "Name another with --host or --port.\n"
     )
 
 

@@ -11,7 +11,7 @@ import statistics
 import subprocess
 import sys
 import time
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from pathlib import Path
 from typing import IO
 
@@ -25,6 +25,21 @@ pytest_plugins = ["served"]
 PROGRAM = """
 import atexit, sys
 atexit.register(lambda: print("loaded:", *sorted(sys.modules)))
+from shortlist.cli.main import main
+main()
+"""
+# The kernel holds little of what a client does not read, and the server soon gives such a client up.
+HASTY = """
+import socket
+from shortlist.serving import protocol, server
+
+def bind(host, port, bind=server.bind):
+    bound = bind(host, port)
+    bound.setsockopt(socket.SOL_SOCKET, socket.SO_SNDBUF, 4_096)
+    return bound
+
+server.bind = bind
+protocol.SEND_SECONDS = 5.0
 from shortlist.cli.main import main
 main()
 """
@@ -65,9 +80,9 @@ def request(target: str, body: bytes = b"", *, close: bool = True) -> bytes:
 
 
 @contextlib.contextmanager
-def started(bundle: Path, folder: Path, *arguments: str) -> Iterator[Server]:
+def started(bundle: Path, folder: Path, *arguments: str, program: str = PROGRAM) -> Iterator[Server]:
     environment = {**os.environ, "OMP_NUM_THREADS": "1", "POLARS_MAX_THREADS": "1"}
-    command = [sys.executable, "-c", PROGRAM, "serve", str(bundle), "--port", "0", "--json", *arguments]
+    command = [sys.executable, "-c", program, "serve", str(bundle), "--port", "0", "--json", *arguments]
     with (folder / "log").open("w+") as log:
         process = subprocess.Popen(command, stdout=subprocess.PIPE, stderr=log, text=True, env=environment)
         try:
@@ -149,6 +164,61 @@ def test_a_head_without_an_end_is_cut_off(server: Server) -> None:
         for number in range(4_000):
             connection.sendall(b"X-%d: %s\r\n" % (number, b"x" * 1_000))
         pytest.fail("The server reads a head of four megabytes.")
+
+
+def test_a_long_body_counts_to_no_head_that_follows_it(server: Server) -> None:
+    body = b'{"query": {"user_id": 1}}' + b" " * 200_000
+    with server.connect() as connection:
+        connection.sendall(request("/recommend", body, close=False) + b"GET /health HTT")
+        time.sleep(0.2)
+        connection.sendall(b"P/1.1\r\nHost: here\r\nConnection: close\r\n\r\n")
+        assert read_all(connection).count(b"HTTP/1.1 200 OK\r\n") == 2
+
+
+@pytest.mark.parametrize("wrong", [b"nonsense\r\n\r\n", b"GET / HTTP/1.1\r\n" + b"X-A: b\r\n" * 40_000])
+def test_what_is_wrong_after_a_request_does_not_stand_for_its_answer(server: Server, wrong: bytes) -> None:
+    with server.connect() as connection, contextlib.suppress(BrokenPipeError, ConnectionResetError):
+        connection.sendall(request("/recommend/1", close=False) * 2 + wrong)
+        answers = read_all(connection)
+        assert answers.count(b"HTTP/1.1 200 OK\r\n") == 2
+        assert b"HTTP/1.1 200" not in answers.partition(b"HTTP/1.1 400")[2]
+
+
+def test_clients_that_send_no_body_keep_nobody_out(server: Server) -> None:
+    head = request("/recommend", b"{}", close=False)[:-2]
+    with contextlib.ExitStack() as all_of_them:
+        for _ in range(70):
+            all_of_them.enter_context(server.connect()).sendall(head)
+        time.sleep(0.2)
+        assert server.send(request("/recommend/1")).startswith(b"HTTP/1.1 200")
+        assert server.send(request("/recommend", b"{}")).startswith(b"HTTP/1.1 200")
+
+
+def test_clients_that_read_no_answer_keep_nobody_out_and_are_given_up(bundles: Path, tmp_path: Path) -> None:
+    sent = request("/recommend/1?k=1000&explain=true", close=False) * 100
+    with started(bundles / "first", tmp_path, program=HASTY) as server, contextlib.ExitStack() as all_of_them:
+        before = open_files(server)
+        for _ in range(70):
+            connection = all_of_them.enter_context(socket.socket())
+            connection.setsockopt(socket.SOL_SOCKET, socket.SO_RCVBUF, 4_096)
+            connection.connect(("127.0.0.1", server.port))
+            connection.sendall(sent)
+        wait_until(lambda: server.send(request("/recommend/2")).startswith(b"HTTP/1.1 200"))
+        assert open_files(server) == before + 70
+        wait_until(lambda: open_files(server) == before)
+
+
+def wait_until(is_so: Callable[[], bool]) -> None:
+    ends = time.monotonic() + 60
+    while not is_so():
+        assert time.monotonic() < ends
+        time.sleep(0.1)
+
+
+def open_files(server: Server) -> int:
+    """The files and connections that the process has open, its own to this question among them."""
+    figures = server.send(request("/metrics")).decode()
+    return int(float(figures.partition("\nprocess_open_fds ")[2].partition("\n")[0]))
 
 
 def test_a_bundle_is_changed_with_a_key(server: Server) -> None:

@@ -104,6 +104,23 @@ def test_one_query_is_compared_at_a_time_and_no_live_one_waits(
     assert (promoted.json["shadow"]["passed_over"], promoted.json["shadow"]["compared"]) == (3, 1)
 
 
+def test_a_bundle_that_is_staged_no_more_is_not_compared(fresh_app: Application) -> None:
+    async def everything() -> Got:
+        await asked(fresh_app, "/bundles/stage", {"name": "second"}, headers=HEADERS)
+        read = asyncio.Event()
+        live = asyncio.create_task(asked(fresh_app, "/recommend/1", before_send=read.wait))
+        await asyncio.sleep(0.02)
+        await asked(fresh_app, "/bundles/promote", {}, headers=HEADERS)
+        await asked(fresh_app, "/bundles/stage", {"name": "first"}, headers=HEADERS)
+        read.set()
+        assert (await live).status == 200
+        await fresh_app.bundles.shadow.until_idle()
+        return await asked(fresh_app, "/bundles")
+
+    shadow = run(everything()).json["shadow"]
+    assert (shadow["compared"], shadow["failed"], shadow["passed_over"]) == (0, 0, 0)
+
+
 def test_counting_begins_anew_with_the_next_bundle(fresh_app: Application) -> None:
     assert after(fresh_app, "/recommend/1")["compared"] == 1
     ask(fresh_app, "/bundles/unstage", {}, headers=HEADERS)

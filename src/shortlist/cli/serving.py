@@ -65,6 +65,12 @@ def _get(settings: "ServerSettings", path: str) -> None:
 
     if not path.startswith("/"):
         raise SettingsError(f"--get wants a path such as /health, but it is {path!r}. Begin it with a slash.")
+    try:
+        path.encode()
+    except UnicodeEncodeError:
+        raise SettingsError(
+            f"--get wants a path in UTF-8, but it is {path!r}. Write what is no ASCII in it as %XX."
+        ) from None
     status, body = asyncio.run(get_once(create_app(settings), path))
     text = body.decode()
     if status >= 300:

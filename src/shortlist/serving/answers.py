@@ -89,8 +89,7 @@ class Answers:
         except ShortlistError as error:
             raise _refused(error, model.recommender, asked, ("body",)) from None
         reply = self._reply(answer)
-        begin = self.bundles.shadow.begin
-        reply.background = BackgroundTask(begin, staged.recommender, ask, answer, milliseconds)
+        reply.background = BackgroundTask(self.bundles.compare, staged, ask, answer, milliseconds)
         return reply
 
     def _similar(self, model: Snapshot, asked: SimilarBody) -> Reply:

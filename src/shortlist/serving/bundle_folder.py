@@ -21,7 +21,10 @@ class BundleFolder:
 
     def names(self) -> list[str]:
         """The names of the bundles that lie there now, in order."""
-        entries = self._path.iterdir() if self._path.is_dir() else ()
+        try:
+            entries = list(self._path.iterdir())
+        except OSError:
+            return []
         return sorted(entry.name for entry in entries if NAME.fullmatch(entry.name) and self._home(entry) is not None)
 
     def find(self, name: str) -> Path:
@@ -49,10 +52,13 @@ class BundleFolder:
         return home
 
     def _home(self, entry: Path) -> Path | None:
-        """Where an entry's manifest lies: in it, or in the folder `bundle` of a run; None outside of this folder."""
+        """Where an entry's manifest lies: in it, or in the folder `bundle` of a run; None outside of this folder.
+
+        What cannot be read is no bundle.
+        """
         for home in (entry / "bundle", entry):
             real = _real(home)
-            if real.is_relative_to(_real(self._path)) and (real / MANIFEST).is_file():
+            if real.is_relative_to(_real(self._path)) and _is_readable(real / MANIFEST):
                 return real
         return None
 
@@ -60,3 +66,11 @@ class BundleFolder:
 def _real(path: Path) -> Path:
     """The path with every link followed; `Path.resolve` raises for links that go round in a circle."""
     return Path(os.path.realpath(path))
+
+
+def _is_readable(path: Path) -> bool:
+    """Whether this is a file that can be read, in a folder that can be entered."""
+    try:
+        return path.is_file() and os.access(path, os.R_OK)
+    except OSError:
+        return False

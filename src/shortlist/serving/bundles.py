@@ -8,10 +8,10 @@ from pathlib import Path
 from typing import Any
 
 from shortlist.errors import DataError
-from shortlist.recommender import Recommender
+from shortlist.recommender import Recommender, Shortlist
 from shortlist.serving.bundle_folder import BundleFolder
 from shortlist.serving.problems import RefusedError
-from shortlist.serving.shadow import Shadow
+from shortlist.serving.shadow import Ask, Shadow
 
 __all__ = ["Bundles", "Snapshot"]
 
@@ -63,6 +63,11 @@ class Bundles:
         if self._active is None:
             raise RefusedError(503, "No bundle is loaded yet. Ask again when GET /ready answers 200.")
         return self._active
+
+    async def compare(self, staged: Snapshot, ask: Ask, live: Shortlist, milliseconds: float) -> None:
+        """Put a query to this bundle too, unless it is the staged one no more."""
+        if staged is self._staged:
+            await self.shadow.begin(staged.recommender, ask, live, milliseconds)
 
     async def stage(self, name: str) -> None:
         """Load the bundle with this name beside the active one.

@@ -40,6 +40,9 @@ class Front:
     them is answered. Those that come while a lot is answered are the next lot. An admitted request thus waits, at
     most, in the kernel for one lot, behind a second, and in its own.
 
+    A request is not counted while it waits for its body, nor once its answer is ready: a slow client keeps nobody out.
+    What the unfinished bodies hold is bounded apart, and `BoundedProtocol` ends a connection that reads no answer.
+
     Smaller turns would tell those who are sent away sooner. But clients that ask again at once then keep the server
     busy with sending them away: with turns of 4 requests it gave 340 answers a second to 256 such clients, and 2,260
     with whole lots of 64.
@@ -50,8 +53,9 @@ class Front:
         self._limits = limits
         self._metrics = metrics
         self._log_requests = log_requests
-        self._inside = 0
-        metrics.watch(lambda: self._inside)
+        self.inside = 0
+        self.held_bytes = 0
+        metrics.watch(lambda: self.inside)
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
         if scope["type"] != "http":
@@ -62,9 +66,11 @@ class Front:
         is_head = scope["method"] == "HEAD"
         if is_head:  # answered as GET is; the server sends no body, for its own copy of the scope still says HEAD
             scope = {**scope, "method": "GET"}
+        place = _Place(self)
 
         async def tell(message: Message) -> None:
             nonlocal status
+            place.close()
             if message["type"] == "http.response.start":
                 status = message["status"]
                 message["headers"].extend(HEADERS)
@@ -72,9 +78,12 @@ class Front:
                 message["body"] = b""
             await send(message)
 
-        self._inside += 1
+        async def take() -> Message:
+            return await place.receive(receive)
+
+        place.enter()
         try:
-            await self._answer(scope, receive, tell, started)
+            await self._answer(scope, take, tell, started)
         except GoneError:
             pass
         except Exception as error:  # noqa: BLE001 -- every request gets an answer
@@ -83,12 +92,12 @@ class Front:
             else:
                 await reply_to(error)(scope, receive, tell)
         finally:
-            self._inside -= 1
+            place.close()
             self._note(scope, "HEAD" if is_head else scope["method"], status, started)
 
     async def _answer(self, scope: Scope, receive: Receive, send: Send, started: float) -> None:
         if scope["path"] not in NEVER_SHED:
-            if self._inside > self._limits.max_concurrent:
+            if self.is_full:
                 self._metrics.note_shed("full")
                 await reply_to(FULL)(scope, receive, send)
                 return
@@ -98,9 +107,69 @@ class Front:
                 raise RefusedError(503, "The request waited too long. Ask again after the seconds in Retry-After.")
         await self._app(scope, receive, send)
 
+    @property
+    def is_full(self) -> bool:
+        """Whether more requests are inside than may be."""
+        return self.inside > self._limits.max_concurrent
+
+    def check_body(self) -> None:
+        """Send a request away whose body has come, wholly or in part, where more is inside than may be."""
+        if self.is_full or self.held_bytes > self._limits.max_concurrent * self._limits.max_body_bytes:
+            self._metrics.note_shed("full")
+            raise RefusedError(FULL.status, str(FULL))
+
     def _note(self, scope: Scope, method: str, status: int, started: float) -> None:
         route = scope["route"].path if "route" in scope else OTHER
         seconds = time.perf_counter() - started
         self._metrics.note_request(route, method, status, seconds)
         if self._log_requests:
             log.info("%s %s %d %.1f ms", method, route, status, seconds * 1_000)
+
+
+class _Place:
+    """The place of one request among those inside: it has none while it waits for its body or its answer is sent.
+
+    Clients that send no body, or read no answer, thus keep nobody out.
+    """
+
+    def __init__(self, front: Front) -> None:
+        self._front = front
+        self._is_inside = False
+        self._held_bytes = 0
+
+    def enter(self) -> None:
+        """Count the request."""
+        self._front.inside += not self._is_inside
+        self._is_inside = True
+
+    def leave(self) -> None:
+        """Count it no more."""
+        self._front.inside -= self._is_inside
+        self._is_inside = False
+
+    def close(self) -> None:
+        """Leave for good, and hold no part of a body."""
+        self.leave()
+        self._front.held_bytes -= self._held_bytes
+        self._held_bytes = 0
+
+    async def receive(self, receive: Receive) -> Message:
+        """The next part of the body; all bodies that come in one turn are counted before the first is answered."""
+        self.leave()
+        try:
+            message = await receive()
+        finally:
+            self.enter()
+        if message["type"] != "http.request":
+            return message
+        is_whole = not message.get("more_body", False)
+        if self._held_bytes or not is_whole:
+            self._hold(len(message.get("body", b"")))
+        self._front.check_body()
+        if is_whole:
+            await asyncio.sleep(0)
+        return message
+
+    def _hold(self, count: int) -> None:
+        self._held_bytes += count
+        self._front.held_bytes += count

@@ -23,7 +23,7 @@ def read_keys(path: Path) -> tuple[bytes, ...]:
     names the line and never the key.
     """
     try:
-        lines = path.read_text("utf-8").splitlines()
+        lines = path.read_text("utf-8-sig").splitlines()
     except (OSError, UnicodeDecodeError) as error:
         raise SettingsError(
             f"The keys in {path} cannot be read: {error}. Name a text file with one key a line."

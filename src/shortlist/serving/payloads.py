@@ -35,6 +35,9 @@ __all__ = [
 
 M = TypeVar("M", bound=BaseModel)
 
+# How many columns a query gives at most, and how many entries one value of it holds.
+MAX_COLUMNS, MAX_ENTRIES = 1_000, 10_000
+
 
 def _whole(value: object) -> object:
     """10.0 is a whole number in JSON; neither "10" nor true is."""
@@ -51,12 +54,23 @@ def _from_word(value: object) -> object:
     return {"true": True, "false": False}.get(value, value) if isinstance(value, str) else value
 
 
+def _few(value: object) -> object:
+    """Columns are counted before their values are looked at; each that is wrong would be told in several ways."""
+    if isinstance(value, dict) and len(value) > MAX_COLUMNS:
+        raise ValueError(f"at most {MAX_COLUMNS:,} columns were expected, but {len(value):,} came. Leave some out.")
+    return value
+
+
 Count = Annotated[StrictInt, Ge(1), BeforeValidator(_whole)]
 Digits = Annotated[StrictInt, Ge(1), BeforeValidator(_from_digits)]
 Word = Annotated[StrictBool, BeforeValidator(_from_word)]
 Id = Annotated[StrictStr | StrictInt, BeforeValidator(_whole)]
 Number = StrictInt | Annotated[StrictFloat, Field(allow_inf_nan=False)]
-Value = StrictStr | Number | StrictBool | None | list[StrictStr | Number]
+# Of a list the first entry that is wrong is told, and no other looked for.
+Entries = Annotated[list[StrictStr | Number], Field(max_length=MAX_ENTRIES, fail_fast=True)]
+Value = StrictStr | Number | StrictBool | None | Entries
+Query = Annotated[dict[str, Value], Field(max_length=MAX_COLUMNS), BeforeValidator(_few)]
+Ids = Annotated[list[Id], Field(fail_fast=True)]
 Where = Annotated[Any, PlainValidator(read_condition, json_schema_input_type=Condition)]
 
 
@@ -69,12 +83,12 @@ class _Closed(BaseModel):
 class RecommendBody(_Closed):
     """One query for recommendations; everything may be left out."""
 
-    query: dict[str, Value] = Field(default_factory=dict, description="Values by column, as GET /model lists them.")
+    query: Query = Field(default_factory=dict, description="Values by column, as GET /model lists them.")
     k: Count = Field(default=10, description="How many items at most.")
-    history: list[Id] = Field(default_factory=list, description="Items touched since training, the latest last.")
+    history: Ids = Field(default_factory=list, description="Items touched since training, the latest last.")
     exclude_seen: StrictBool = Field(default=True, description="Leave out what the user had touched.")
-    exclude: list[Id] = Field(default_factory=list, description="Items to leave out.")
-    allow: list[Id] | None = Field(default=None, description="The only items that may come back.")
+    exclude: Ids = Field(default_factory=list, description="Items to leave out.")
+    allow: Ids | None = Field(default=None, description="The only items that may come back.")
     where: Where | None = Field(default=None, description="A condition on the items' columns.")
     explain: StrictBool = Field(default=False, description="Say why each item stands there.")
 
@@ -82,7 +96,9 @@ class RecommendBody(_Closed):
 class BatchBody(_Closed):
     """Several queries, answered by one model."""
 
-    requests: Annotated[list[RecommendBody], Field(min_length=1)] = Field(description="Bodies of POST /recommend.")
+    requests: Annotated[list[RecommendBody], Field(min_length=1, fail_fast=True)] = Field(
+        description="Bodies of POST /recommend."
+    )
 
 
 class SimilarBody(_Closed):
@@ -90,8 +106,8 @@ class SimilarBody(_Closed):
 
     item_id: Id = Field(description="The item.")
     k: Count = Field(default=10, description="How many items at most.")
-    exclude: list[Id] = Field(default_factory=list, description="Items to leave out.")
-    allow: list[Id] | None = Field(default=None, description="The only items that may come back.")
+    exclude: Ids = Field(default_factory=list, description="Items to leave out.")
+    allow: Ids | None = Field(default=None, description="The only items that may come back.")
     where: Where | None = Field(default=None, description="A condition on the items' columns.")
 
 
@@ -151,7 +167,8 @@ def payloads_within(limits: Limits) -> Payloads:
     """The models with a server's limits in them, so that what is checked is what its OpenAPI document says."""
     k, ids = Le(limits.max_k), MaxLen(limits.max_ids)
     recommend = _tightened(RecommendBody, k=k, history=ids, exclude=ids, allow=ids)
-    requests: Any = (Annotated[list[recommend], Field(min_length=1, max_length=limits.max_batch)], ...)  # type: ignore[valid-type]
+    batch = Field(min_length=1, max_length=limits.max_batch, fail_fast=True)
+    requests: Any = (Annotated[list[recommend], batch], ...)  # type: ignore[valid-type]
     return Payloads(
         recommend=recommend,
         batch=create_model("BatchBody", __base__=BatchBody, __doc__=BatchBody.__doc__, requests=requests),
@@ -172,6 +189,13 @@ def _tightened(model: type[M], **bounds: BaseMetadata) -> type[M]:
     for name, bound in bounds.items():
         field = model.model_fields[name]
         told: dict[str, Any] = {"description": field.description}
-        told |= {"default": field.default} if field.default_factory is None else {"default_factory": list}
+        told |= (
+            {"default": _within(bound, field.default)} if field.default_factory is None else {"default_factory": list}
+        )
         fields[name] = (Annotated[field.annotation, bound, *field.metadata], Field(**told))
     return create_model(model.__name__, __base__=model, __doc__=model.__doc__, **fields)
+
+
+def _within(bound: BaseMetadata, default: Any) -> Any:
+    """The default, or the bound where that is lower."""
+    return min(default, bound.le) if isinstance(bound, Le) else default

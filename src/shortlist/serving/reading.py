@@ -20,6 +20,10 @@ M = TypeVar("M", bound=BaseModel)
 
 # More digits than any length has; Python reads no number of some thousands.
 MAX_DIGITS = 18
+# A query string has no more values than this; no route knows as many names.
+MAX_PAIRS = 100
+# Of more problems than the first of these none is told, for to tell them takes long; of fewer, so many are worded.
+MAX_PROBLEMS, WORDED = 1_000, 10
 CLOSE = ((b"connection", b"close"),)
 
 
@@ -45,11 +49,20 @@ async def read_body(request: Request, model: type[M], limits: Limits) -> M:
 
 def read_query(request: Request, model: type[M]) -> M:
     """The request's query string as the model; raises `RefusedError` (422) for one that the model does not take."""
-    pairs = parse_qsl(request.scope["query_string"].decode("latin-1"), keep_blank_values=True)
-    values = dict(pairs)
-    if len(values) < len(pairs):
-        name = next(name for place, (name, _) in enumerate(pairs) if name in dict(pairs[:place]))
-        raise RefusedError(422, f"The query string gives {name[:80]!r} twice. Keep one.", where=("query", name))
+    text = request.scope["query_string"].decode(errors="replace")
+    try:
+        pairs = parse_qsl(text, keep_blank_values=True, max_num_fields=MAX_PAIRS)
+    except ValueError:
+        raise RefusedError(
+            422,
+            f"The query string should give at most {MAX_PAIRS} values, but it gives more. Leave some out.",
+            where=("query",),
+        ) from None
+    values: dict[str, str] = {}
+    for name, value in pairs:
+        if name in values:
+            raise RefusedError(422, f"The query string gives {name[:80]!r} twice. Keep one.", where=("query", name))
+        values[name] = value
     try:
         return model.model_validate(values)
     except ValidationError as error:
@@ -89,7 +102,15 @@ def _too_long(limits: Limits) -> RefusedError:
 
 
 def _refused(error: ValidationError, model: type[BaseModel], part: str) -> RefusedError:
-    problems = error.errors(include_url=False)
+    said = {"body": "The body", "query": "The query string"}[part]
+    if error.error_count() > MAX_PROBLEMS:
+        return RefusedError(
+            422,
+            f"{said} is not as it should be in more than {MAX_PROBLEMS:,} places. Compare it with what GET "
+            "/openapi.json says of this route.",
+            where=[part],
+        )
+    problems = error.errors(include_url=False)[:WORDED]
     first = problems[0]
     if first["type"] == "json_invalid":
         text = first["ctx"]["error"]
@@ -98,7 +119,6 @@ def _refused(error: ValidationError, model: type[BaseModel], part: str) -> Refus
         )
     unknown = next((problem for problem in problems if problem["type"] == "extra_forbidden"), None)
     known = None if unknown is None else _fields(model, unknown["loc"])
-    said = {"body": "The body", "query": "The query string"}[part]
     hint = "" if known is None else f" Known are {', '.join(known)}."
     return RefusedError(
         422,

@@ -5,7 +5,7 @@ import gc
 import signal
 import socket
 from collections.abc import Callable, Iterator
-from urllib.parse import unquote
+from urllib.parse import quote, unquote
 
 import uvicorn
 from starlette.types import ASGIApp, Message, Scope
@@ -19,6 +19,8 @@ BACKLOG = 2_048
 # Browsers and proxies keep connections for a minute; who closes later than they do resets none that is in use.
 KEEP_ALIVE_SECONDS = 65
 DRAIN_SECONDS = 10
+# What stands in a path or a query string as it is.
+SAFE = "/?%:@!$&'()*+,;=[]"
 
 
 def bind(host: str, port: int) -> socket.socket:
@@ -95,9 +97,12 @@ class _Server(uvicorn.Server):
 
 
 async def get_once(app: ASGIApp, path: str) -> tuple[int, bytes]:
-    """The status and the body that GET gives for a path, with its query string where it has one."""
+    """The status and the body that GET gives for a path, with its query string where it has one.
+
+    Letters that a browser would encode are encoded, and a #fragment is left out, as no client sends it.
+    """
     sent: list[Message] = []
-    plain, _, query = path.partition("?")
+    plain, _, query = quote(path.partition("#")[0], safe=SAFE).partition("?")
 
     async def receive() -> Message:
         return {"type": "http.request", "body": b"", "more_body": False}
@@ -124,4 +129,6 @@ async def get_once(app: ASGIApp, path: str) -> tuple[int, bytes]:
 
 
 def _cannot_listen(host: str, port: int, error: OSError) -> OSError:
-    return OSError(f"The server cannot listen at {host}, port {port}: {error.strerror}. Name another with --port.")
+    return OSError(
+        f"The server cannot listen at {host}, port {port}: {error.strerror}. Name another with --host or --port."
+    )

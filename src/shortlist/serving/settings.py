@@ -21,7 +21,8 @@ class Limits:
 
     `max_concurrent` counts the requests of this process that are being answered or wait for it; more are sent away.
     One thread answers them in turn, so that an admitted request waits at most about three times as long as so many
-    answers take (see `Front`).
+    answers take (see `Front`). A request whose body is on its way is not counted; all such bodies together may hold
+    `max_concurrent` times `max_body_bytes`.
     """
 
     max_body_bytes: Positive = 1 << 20

@@ -17,6 +17,11 @@ export function typeOf(model, column) {
   return type.startsWith("list of ") ? "list" : type;
 }
 
+/** The type that a filter compares a column's values with: of a list, that of its entries. */
+function comparedType(model, column) {
+  return (model.item_columns[column] ?? "text").replace(/^list of /, "");
+}
+
 /** The state that a fragment stands for; of an empty one, the first known user. */
 export function readState(fragment, model) {
   const told = new URLSearchParams(fragment.replace(/^#/, ""));
@@ -60,7 +65,7 @@ export function bodyOf(state, model) {
   if (state.history.length) body.history = state.history;
   if (state.keepSeen) body.exclude_seen = false;
   if (state.exclude.length) body.exclude = state.exclude;
-  const parts = state.filters.map((filter) => condition(filter, typeOf(model, filter.column))).filter(Boolean);
+  const parts = state.filters.map((filter) => condition(filter, comparedType(model, filter.column))).filter(Boolean);
   if (parts.length) body.where = parts.length === 1 ? parts[0] : { all: parts };
   return body;
 }
@@ -75,7 +80,7 @@ function queryValue(text, form) {
 
 /** One row of the filters as a condition; null while its value is missing. */
 function condition({ column, comparison, text }, type) {
-  const held = type === "number" ? numberOr(text) : text;
+  const held = valueOf(text, type);
   const is = (comparisons) => ({ column, ...comparisons });
   if (comparison === "missing") return is({ missing: true });
   if (comparison === "given") return is({ missing: false });
@@ -85,6 +90,13 @@ function condition({ column, comparison, text }, type) {
   if (comparison === "not_equals") return { not: is({ equals: held }) };
   if (comparison === "has_not") return { not: is({ has: held }) };
   return is({ [comparison]: held });
+}
+
+/** The text as a value of the type; what is none stays text, so that the server can say what is wrong with it. */
+function valueOf(text, type) {
+  if (type === "number") return numberOr(text);
+  if (type === "truth") return { true: true, false: false }[text.trim().toLowerCase()] ?? text;
+  return text;
 }
 
 function parts(text) {
