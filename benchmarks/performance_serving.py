@@ -36,7 +36,7 @@ def serving(results: Results, page: Page) -> None:
         "others are read and go through the tower anew. Over HTTP, one process, 16 connections that are kept,",
         "beside a bare",
         f"FastAPI echo of the body that answers {row['echo_per_s']:,.0f} requests a second; times are at half",
-        f"of what can be",
+        "of what can be",
         "answered, from each request's time on a clock:",
     )
     rows = [
@@ -52,7 +52,7 @@ def serving(results: Results, page: Page) -> None:
     page.table(["query", "requests a second", "of the echo's, over rounds", "p50", "p99"], rows)
     page.say(
         f"The process is ready after {row['ready_s']:.2f} s and holds {row['resident_mib_after']:.0f} MiB;",
-        f"torch is not",
+        "torch is not",
         "loaded.",
     )
     page.bars.append(
