@@ -497,8 +497,8 @@ ANSWERS = [
     Case("a recall that cannot be", "index trained --recall 1.5 --out run", 2,
          "target_recall should be above 0 and at most 1, but it is 1.5."),
     Case("an index for lists of everything", "index trained --out run", 2,
-         "k should be less than the number of items, but it is 100 of 6, and a list of all of them is searched exactly. "
-         "Ask for fewer."),
+         "k should be less than the number of items, but it is 100 of 6, and a list of all of them is searched "
+         "exactly. Ask for fewer."),
     Case("an index for too few users", "index trained --recall 0.9 -k 3 --out run", 2,
          "queries should be 16 or more, one half to choose by and one to measure, but there are 8."),
     Case("no item to retire", "retire trained --out run", 2,
