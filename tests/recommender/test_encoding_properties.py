@@ -11,6 +11,7 @@ import polars as pl
 import pytest
 from hypothesis import assume, given, settings
 from hypothesis import strategies as st
+from tables import table_of
 
 from shortlist.data import Roles
 from shortlist.data.tables import read_times
@@ -33,7 +34,7 @@ from shortlist.features import (
 )
 from shortlist.features.feature import values_of
 from shortlist.features.numeric import as_numbers
-from shortlist.recommender.query import read_queries, table_of
+from shortlist.recommender.query import read_queries
 
 ROLES = Roles("user", "item")
 CHECKS = settings(deadline=None, max_examples=50)

@@ -9,6 +9,7 @@ import polars as pl
 import pytest
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
+from tables import table_of
 
 import shortlist as sl
 from shortlist.bundle import Bundle, OnnxTower
@@ -17,7 +18,7 @@ from shortlist.data.histories import Histories
 from shortlist.errors import DataError
 from shortlist.features import Encoded
 from shortlist.recommender.histories import HistoryEncoder
-from shortlist.recommender.query import KINDS, read_queries, table_of
+from shortlist.recommender.query import KINDS, read_queries
 from shortlist.recommender.reader import BLOCK_USERS, NOBODY, QueryReader
 
 USERS, ITEMS = 30, 8

@@ -92,7 +92,7 @@ def bundle_from_folder(folder: Path, manifest: dict[str, Any]) -> Bundle:
         evaluation=evaluation,
         item_columns=pl.read_parquet(folder / "item_columns.parquet"),
         index=_index_from_folder(folder, manifest["files"]),
-        version=_short(hashlib.sha256((folder / MANIFEST).read_bytes()).hexdigest()),
+        version=_short((folder / MANIFEST_HASH).read_text()),
         index_version=_index_version(manifest["files"]),
     )
 

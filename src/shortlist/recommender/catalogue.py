@@ -13,7 +13,7 @@ from shortlist.bundle import Bundle
 from shortlist.data.matching import type_word
 from shortlist.errors import DataError, SettingsError, UnknownIdError, shorten
 
-__all__ = ["Catalogue", "Id", "ItemCard", "UserCard", "find_row"]
+__all__ = ["NO_ROWS", "Catalogue", "Id", "ItemCard", "UserCard", "find_row"]
 
 Id = str | int
 Rows = npt.NDArray[np.int64]
@@ -36,7 +36,7 @@ class ItemCard:
 
     def to_json(self) -> dict[str, Any]:
         """The card as plain JSON values; dates and times are ISO texts."""
-        return {**vars(self), "columns": {name: _plain(value) for name, value in self.columns.items()}}
+        return _to_json(self)
 
 
 @dataclasses.dataclass(frozen=True)
@@ -51,7 +51,7 @@ class UserCard:
 
     def to_json(self) -> dict[str, Any]:
         """The card as plain JSON values; dates and times are ISO texts."""
-        return {**vars(self), "columns": {name: _plain(value) for name, value in self.columns.items()}}
+        return _to_json(self)
 
 
 class Catalogue:
@@ -142,6 +142,10 @@ def find_row(identifier: object, row_of: Mapping[Id, int]) -> int | None:
         return row_of.get(str(identifier)) if abs(identifier) < 1 << 63 else None
     whole = len(identifier) < MAX_DIGITS and identifier.isascii() and identifier.removeprefix("-").isdecimal()
     return row_of.get(int(identifier)) if whole and str(int(identifier)) == identifier else None
+
+
+def _to_json(card: ItemCard | UserCard) -> dict[str, Any]:
+    return {**vars(card), "columns": {name: _plain(value) for name, value in card.columns.items()}}
 
 
 def _plain(value: Any) -> Any:

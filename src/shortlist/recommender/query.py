@@ -30,7 +30,6 @@ __all__ = [
     "read_columns",
     "read_queries",
     "series_of",
-    "table_of",
 ]
 
 NUMERIC = {"bucketize", "normalize", "hour", "weekday", "since"}
@@ -158,12 +157,6 @@ def kinds_of(
 def columns_read(features: Sequence[FittedFeature], query_id: str) -> list[str]:
     """What the model reads from a query: the user's id, and every column of a feature."""
     return list(dict.fromkeys([query_id, *(column for feature in features for column in feature.columns)]))
-
-
-def table_of(query: Mapping[str, Any]) -> pl.DataFrame:
-    """One query as a table of one row; raises `DataError` for a value that no table can hold."""
-    columns = [series_of(column, value) for column, value in query.items()]
-    return pl.DataFrame(columns) if columns else pl.DataFrame(height=1)
 
 
 def series_of(column: str, value: Any) -> pl.Series:

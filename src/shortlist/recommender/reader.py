@@ -8,8 +8,8 @@ time, down to its vector, and the latest of these are kept.
 import dataclasses
 import functools
 from collections import OrderedDict
-from collections.abc import Callable, Mapping, Sequence
-from typing import Any, TypeVar
+from collections.abc import Mapping, Sequence
+from typing import Any
 
 import numpy as np
 import numpy.typing as npt
@@ -20,7 +20,9 @@ from shortlist.data import Roles
 from shortlist.errors import DataError
 from shortlist.features import Encoded, FittedFeature, Numbers, RowLists, Rows
 from shortlist.recommender.answers import QueryKind
+from shortlist.recommender.catalogue import NO_ROWS
 from shortlist.recommender.histories import HistoryEncoder
+from shortlist.recommender.kept import kept_or_made
 from shortlist.recommender.query import KINDS, ReadColumns, columns_read, kinds_of, read_columns, series_of
 
 __all__ = ["NOBODY", "QueryReader", "ReadQuery"]
@@ -29,15 +31,12 @@ __all__ = ["NOBODY", "QueryReader", "ReadQuery"]
 BLOCK_USERS = 1_024
 # The row of a user whom the bundle does not know.
 NOBODY = -1
-NO_ROWS = np.empty(0, np.int64)
 # Users whose query by id is kept with its vector: some 5 KB each.
 IDS_KEPT = 4_096
 # Blocks of users that are kept encoded, with their histories.
 BLOCKS_KEPT = 256
 # Sets of given columns for which the features to read are kept.
 AFFECTED_KEPT = 1_024
-K = TypeVar("K")
-T = TypeVar("T")
 
 
 @dataclasses.dataclass(frozen=True)
@@ -88,7 +87,7 @@ class QueryReader:
         query_id = self._roles.query_id
         given = frozenset(c for c, v in query.items() if v is not None and (c != query_id or user_row == NOBODY))
         if not given and not len(touched):
-            return _kept(self._by_id, user_row, IDS_KEPT, self._read_id)
+            return kept_or_made(self._by_id, user_row, IDS_KEPT, self._read_id)
         return self._read(query, given, user_row, touched)
 
     def _read_id(self, user_row: int) -> ReadQuery:
@@ -101,7 +100,7 @@ class QueryReader:
         """The query, of which the columns `given` are not the user's own."""
         query_id = self._roles.query_id
         own, place = self.own_rows(user_row)
-        features, columns = _kept(self._affected, (given, own.readable), AFFECTED_KEPT, self._find_affected)
+        features, columns = kept_or_made(self._affected, (given, own.readable), AFFECTED_KEPT, self._find_affected)
         encoded = {name: _one(column, place) for name, column in own.columns.encoded.items()}
         said, filled, unknown = (
             {name: flags[place] for name, flags in part.items()}
@@ -139,7 +138,7 @@ class QueryReader:
     def own_rows(self, user_row: int) -> tuple[_OwnRows, int]:
         """What is known of a user without a query, in a block with others, and the place there."""
         block, place = (NOBODY, 0) if user_row == NOBODY else divmod(user_row, BLOCK_USERS)
-        return _kept(self._own, block, BLOCKS_KEPT, self._read_block), place
+        return kept_or_made(self._own, block, BLOCKS_KEPT, self._read_block), place
 
     def _read_block(self, block: int) -> _OwnRows:
         start = block * BLOCK_USERS
@@ -186,20 +185,6 @@ class QueryReader:
             if more == columns:
                 return features, [column for column in self.columns if column in columns]
             columns = more
-
-
-def _kept(kept: OrderedDict[K, T], key: K, most: int, make: Callable[[K], T]) -> T:
-    """What was made for a key, or is made now; what was not asked for longest goes where there are more than `most`.
-
-    Not an lru_cache of a method: it would hold its object in a circle, and a server lets bundles go.
-    """
-    if key in kept:
-        kept.move_to_end(key)
-        return kept[key]
-    made = kept[key] = make(key)
-    if len(kept) > most:
-        kept.popitem(last=False)
-    return made
 
 
 def _one(column: Encoded, place: int) -> Any:

@@ -15,7 +15,7 @@ from shortlist.data.tables import to_frame
 from shortlist.errors import DataError, shorten
 from shortlist.index import ExactIndex, Found, Index, check_k
 from shortlist.recommender.answers import Item, QueryKind, Shortlist, Source, Why
-from shortlist.recommender.catalogue import Catalogue, Id, ItemCard, UserCard, find_row
+from shortlist.recommender.catalogue import NO_ROWS, Catalogue, Id, ItemCard, UserCard, find_row
 from shortlist.recommender.columns import QueryColumn, query_columns
 from shortlist.recommender.histories import HistoryEncoder
 from shortlist.recommender.indexes import index_of
@@ -29,7 +29,6 @@ __all__ = ["Recommender"]
 
 Rows = npt.NDArray[np.int64]
 Floats = npt.NDArray[np.float32]
-NO_ROWS = np.empty(0, np.int64)
 # The query of a fallback, over vectors of one number, the popularity.
 ANYBODY = np.ones((1, 1, 1), np.float32)
 

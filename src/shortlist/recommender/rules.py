@@ -13,13 +13,13 @@ from shortlist.bundle import Bundle
 from shortlist.data.conditions import read_condition
 from shortlist.data.matching import matching_rows
 from shortlist.recommender.answers import Filter
-from shortlist.recommender.catalogue import Catalogue, Id
+from shortlist.recommender.catalogue import NO_ROWS, Catalogue, Id
+from shortlist.recommender.kept import kept_or_made
 
 __all__ = ["Allowed", "RuleBook", "Rules"]
 
 Rows = npt.NDArray[np.int64]
 Mask = npt.NDArray[np.bool_]
-NO_ROWS = np.empty(0, np.int64)
 # Conditions whose items are remembered: servers meet the same ones again and again.
 CONDITIONS_KEPT = 64
 
@@ -120,13 +120,9 @@ class RuleBook:
     def _where(self, where: Any) -> Mask:
         condition = read_condition(where)
         key = condition.model_dump_json()
-        if key in self._met:
-            self._met.move_to_end(key)
-        else:
-            self._met[key] = matching_rows(condition, self._catalogue.columns)
-            if len(self._met) > CONDITIONS_KEPT:
-                self._met.popitem(last=False)
-        return self._met[key]
+        return kept_or_made(
+            self._met, key, CONDITIONS_KEPT, lambda _: matching_rows(condition, self._catalogue.columns)
+        )
 
 
 def _beside(places: Rows, rows: Rows, num_queries: int, more: Rows) -> tuple[Rows, Rows]:

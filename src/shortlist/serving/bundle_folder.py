@@ -4,13 +4,13 @@ import os
 import re
 from pathlib import Path
 
+from shortlist.bundle.files import MANIFEST
 from shortlist.errors import shorten
 from shortlist.serving.problems import RefusedError
 
 __all__ = ["BundleFolder"]
 
 NAME = re.compile(r"[A-Za-z0-9_-][A-Za-z0-9._-]{0,127}")
-MANIFEST = "manifest.json"
 
 
 class BundleFolder:
